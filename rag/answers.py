@@ -1,0 +1,155 @@
+"""The nouns of answering: Passage, Evidence, Citation, Claim, Verdict, Answer, Receipt, and how they read as JSON.
+
+Positions are half-open character ranges: those of passages and citations count in the document's text, those of claims in the
+answer's `text`. Nothing here searches, generates or checks.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+Verdict = Literal["supported", "contradicted", "not_enough"]
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A chunk as retrieved for one question. `found_by` names the searches that found it; a higher score is better."""
+
+    chunk: str
+    document: str
+    start: int
+    end: int
+    text: str
+    page: int | None
+    score: float
+    rank: int
+    context: str = ""
+    language: str = "en"
+    found_by: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields of the search contract."""
+        return {
+            "rank": self.rank,
+            "score": round(self.score, 6),
+            "document": self.document,
+            "page": self.page,
+            "start": self.start,
+            "end": self.end,
+            "text": self.text,
+        }
+
+
+@dataclass(frozen=True)
+class Citation:
+    """A marker resolved: the words `quote` that stand at `start:end` of the document. `score` is their own support in [0, 1]."""
+
+    document: str
+    page: int | None
+    start: int
+    end: int
+    quote: str
+    score: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields of the answer contract."""
+        return {
+            "document": self.document,
+            "page": self.page,
+            "start": self.start,
+            "end": self.end,
+            "quote": self.quote,
+            "score": round(self.score, 4),
+        }
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the checker says of one claim.
+
+    `score` is the probability that the cited text supports the claim. `reason` is a short word for users and programs:
+    "supported", "uncited", "unresolved_marker", "number", "date", "name", "quotation", "negation", "low_support", "no_source".
+    `unsupported_spans` count from the start of the claim's text. `evidence` names the best span of each source that speaks
+    for the claim: (index of the evidence given, start, end, score) in that evidence's text.
+    """
+
+    verdict: Verdict
+    score: float
+    reason: str
+    detail: str = ""
+    unsupported_spans: tuple[tuple[int, int], ...] = ()
+    evidence: tuple[tuple[int, int, int, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One checkable statement. In an answer `answer.text[start:end] == text`; a withheld claim has no place there."""
+
+    text: str
+    start: int
+    end: int
+    citations: tuple[Citation, ...] = ()
+    verdict: Verdict = "not_enough"
+    score: float = 0.0
+    reason: str = "uncited"
+    detail: str = ""
+    unsupported_spans: tuple[tuple[int, int], ...] = ()
+
+    def judged(self, judgement: Judgement, citations: Sequence[Citation] | None = None) -> "Claim":
+        """Return the claim with a verdict, and with the citations' own scores where they are given."""
+        return replace(
+            self,
+            verdict=judgement.verdict,
+            score=judgement.score,
+            reason=judgement.reason,
+            detail=judgement.detail,
+            unsupported_spans=judgement.unsupported_spans,
+            citations=tuple(citations) if citations is not None else self.citations,
+        )
+
+    def to_json(self, *, withheld: bool = False) -> dict[str, Any]:
+        """Return the fields of the answer contract; a withheld claim has no position."""
+        place = {} if withheld else {"start": self.start, "end": self.end}
+        return {
+            "text": self.text,
+            **place,
+            "verdict": self.verdict,
+            "score": round(self.score, 4),
+            "reason": self.reason if not self.detail else f"{self.reason}: {self.detail}",
+            "citations": [citation.to_json() for citation in self.citations],
+        }
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the user gets. `text` holds supported claims and no markers; what failed the check is in `withheld`.
+
+    `reason` is None for a plain answer, else why the product abstained ("no_evidence", "nothing_retrieved") or what it
+    did instead ("fallback_quotes").
+    """
+
+    question: str
+    text: str
+    abstained: bool = False
+    reason: str | None = None
+    claims: tuple[Claim, ...] = ()
+    withheld: tuple[Claim, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    receipt: Mapping[str, Any] = field(default_factory=dict)
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    language: str = "en"
+    id: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the answer object, the same in the command, the HTTP API and a saved file."""
+        return {
+            "id": self.id,
+            "question": self.question,
+            "abstained": self.abstained,
+            "reason": self.reason,
+            "text": self.text,
+            "claims": [claim.to_json() for claim in self.claims],
+            "withheld": [claim.to_json(withheld=True) for claim in self.withheld],
+            "receipt": dict(self.receipt),
+            "timings_ms": {name: round(value, 1) for name, value in self.timings_ms.items()},
+        }

@@ -1,0 +1,35 @@
+"""Errors of search, answering and checking that may be shown to a user; anything else is a bug and keeps its traceback.
+
+RagError
+├── QuestionError      the question is empty or too long
+├── InputError         a batch file or a pair in it is not in the documented form
+├── GeneratorError     the generator cannot be reached, loaded or understood
+├── CheckerError       the check cannot run (its claims count as not supported)
+└── ServerError        the server cannot start
+
+Errors of the store and of configuration come from `ingest.errors`. Wording: what failed `value`: why. What to do.
+"""
+
+
+class RagError(Exception):
+    """Base of everything that the query side reports to a user."""
+
+
+class QuestionError(RagError):
+    """The question is empty or too long."""
+
+
+class InputError(RagError):
+    """A batch file, or a line of it, is not in the documented form."""
+
+
+class GeneratorError(RagError):
+    """The generator cannot be reached, loaded or understood."""
+
+
+class CheckerError(RagError):
+    """The check cannot run; claims that it should have judged count as not supported."""
+
+
+class ServerError(RagError):
+    """The HTTP server cannot start."""
