@@ -7,23 +7,27 @@ cut inside, at white space.
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from ingest.documents import Chunk, Document, Heading, chunk_id
 from ingest.sentences import sentence_spans, trim
 
 _BLANK_LINE = re.compile(r"\n[ \t\r]*\n\s*")
+_WORD_OR_MARK = re.compile(r"\w+|[^\w\s]")
 
 
 @dataclass(frozen=True)
 class ChunkerSettings:
     """`max_tokens` of a chunk's own text in the embedder's tokens; `max_context_tokens` of title and heading path in front.
 
-    `min_tokens`: a paragraph shorter than this is joined with what follows in the same section.
+    `min_tokens`: a paragraph shorter than this is joined with what follows in the same section. `max_words` stands in for
+    `max_tokens` in languages that the embedder does not know: there its vocabulary cuts words into crumbs, and a chunk of so
+    many tokens would hold half a paragraph (data/results/retrieval-experiments.md).
     """
 
     max_tokens: int = 200
+    max_words: int = 240
     min_tokens: int = 60
     max_context_tokens: int = 40
 
@@ -31,15 +35,26 @@ class ChunkerSettings:
 Span = tuple[int, int]
 
 
+def word_starts(text: str) -> list[int]:
+    """Positions at which the words and marks of a text start."""
+    return [match.start() for match in _WORD_OR_MARK.finditer(text)]
+
+
 def chunk_document(
-    document: Document, token_starts: Callable[[str], Sequence[int]], settings: ChunkerSettings
+    document: Document,
+    token_starts: Callable[[str], Sequence[int]],
+    settings: ChunkerSettings,
+    languages: Collection[str] | None = None,
 ) -> list[Chunk]:
     """Cut a document into chunks in reading order.
 
-    `token_starts(text)`: ascending character positions of the embedder's tokens. Every character that is not white space is
-    in exactly one chunk, no chunk crosses a page or a section, and `document.text[chunk.start:chunk.end] == chunk.text`.
+    `token_starts(text)`: ascending character positions of the embedder's tokens; `languages`: those that the embedder knows,
+    None for all. Every character that is not white space is in exactly one chunk, no chunk crosses a page or a section, and
+    `document.text[chunk.start:chunk.end] == chunk.text`.
     """
-    starts = token_starts(document.text)
+    is_known = languages is None or document.language in languages
+    starts = token_starts(document.text) if is_known else word_starts(document.text)
+    most = settings.max_tokens if is_known else settings.max_words
 
     def count(span: Span) -> int:
         return bisect_left(starts, span[1]) - bisect_left(starts, span[0])
@@ -47,7 +62,7 @@ def chunk_document(
     chunks = []
     for region, path in _regions(document):
         context = _context(document.title, path, token_starts, settings.max_context_tokens)
-        for start, end in _pack(document.text, region, count, settings):
+        for start, end in _pack(document.text, region, count, settings.min_tokens, most):
             chunks.append(
                 Chunk(
                     id=chunk_id(document.name, document.sha256, start, end),
@@ -102,21 +117,21 @@ def _context(
     return line[: starts[max_tokens]].rstrip() if len(starts) > max_tokens else line
 
 
-def _pack(text: str, region: Span, count: Callable[[Span], int], settings: ChunkerSettings) -> Iterator[Span]:
+def _pack(text: str, region: Span, count: Callable[[Span], int], min_tokens: int, max_tokens: int) -> Iterator[Span]:
     """Join short paragraphs up to `min_tokens`, keep the others whole, cut those above `max_tokens`."""
     pending: Span | None = None
     for paragraph in _paragraphs(text, region):
         if pending is not None:
             joined = (pending[0], paragraph[1])
-            if count(pending) < settings.min_tokens and count(joined) <= settings.max_tokens:
+            if count(pending) < min_tokens and count(joined) <= max_tokens:
                 pending = joined
                 continue
             yield pending
             pending = None
-        if count(paragraph) <= settings.max_tokens:
+        if count(paragraph) <= max_tokens:
             pending = paragraph
         else:
-            yield from _split(text, paragraph, count, settings.max_tokens)
+            yield from _split(text, paragraph, count, max_tokens)
     if pending is not None:
         yield pending
 
@@ -183,7 +198,7 @@ def _furthest(start: int, end: int, count: Callable[[Span], int], max_tokens: in
 
 
 def embedded_text(chunk: Chunk) -> str:
-    """What the embedder reads for a chunk: its context line, then its text; the context is left out where the text begins with it."""
+    """What the embedder reads for a chunk: its context line, unless the text begins with it, and its text."""
     head = chunk.context.rsplit(" > ", 1)[-1]
     if not chunk.context or (chunk.context == head and chunk.text.lstrip("# ").startswith(head)):
         return chunk.text

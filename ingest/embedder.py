@@ -109,18 +109,38 @@ class SentenceTransformerEmbedder:
         return [start for start, _ in encoded["offset_mapping"]]
 
     def _encode(self, texts: list[str]) -> Vectors:
+        """Encode texts; one that is longer than the model reads is read in windows, and its vector is their mean."""
         model = self._loaded()
         if not texts:
             return np.zeros((0, self.dim), dtype=np.float32)
+        windows = [self._windows(text) for text in texts]
+        flat = [piece for pieces in windows for piece in pieces]
         with self._lock:
-            vectors = model.encode(
-                texts,
+            encoded = model.encode(
+                flat,
                 batch_size=self._batch_size,
                 normalize_embeddings=True,
                 convert_to_numpy=True,
                 show_progress_bar=False,
             )
-        return np.ascontiguousarray(vectors, dtype=np.float32)
+        if len(flat) == len(texts):
+            return np.ascontiguousarray(encoded, dtype=np.float32)
+        starts = np.cumsum([0] + [len(pieces) for pieces in windows[:-1]])
+        sums = np.add.reduceat(np.asarray(encoded, dtype=np.float32), starts, axis=0)
+        norms = np.linalg.norm(sums, axis=1, keepdims=True)
+        return np.ascontiguousarray(sums / np.maximum(norms, 1e-12), dtype=np.float32)
+
+    def _windows(self, text: str) -> list[str]:
+        """Cut a text into pieces of about equal size that the model reads whole; nothing is dropped in silence."""
+        most = self.max_tokens - 2  # the model adds a token at each end
+        if len(text) <= most:  # no token is shorter than a character
+            return [text]
+        starts = self.token_starts(text)
+        if len(starts) <= most:
+            return [text]
+        n_pieces = -(-len(starts) // most)
+        cuts = [0, *(starts[len(starts) * i // n_pieces] for i in range(1, n_pieces)), len(text)]
+        return [text[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
 
     def _loaded(self) -> "SentenceTransformer":
         with self._lock:

@@ -121,9 +121,7 @@ def _ends_sentence(text: str, start: int, mark: int, after: int, end: int) -> bo
         return False
     if word.isdigit() and len(word) <= 3 and mark - start == len(word):  # "1. Item" at the start of a line
         return False
-    if word.isdigit() and len(word) <= 2 and head.isupper() and _german_ordinal(following):
-        return False
-    return True
+    return not (word.isdigit() and len(word) <= 2 and head.isupper() and _german_ordinal(following))
 
 
 def _german_ordinal(following: str) -> bool:

@@ -42,7 +42,7 @@ class Passage:
 
 @dataclass(frozen=True)
 class Citation:
-    """A marker resolved: the words `quote` that stand at `start:end` of the document. `score` is their own support in [0, 1]."""
+    """A marker resolved: the words `quote` that stand at `start:end` of the document; `score` is their support in [0, 1]."""
 
     document: str
     page: int | None

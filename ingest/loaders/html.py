@@ -85,6 +85,8 @@ class _Writer:
 
     def end_line(self, *, blank: bool = False) -> None:
         """End the current line if it has text; `blank` leaves one empty line before what follows."""
+        if self._line == "- ":  # a list item whose text stands in a paragraph of its own
+            return
         if self._line.strip():
             self._write(self._line.rstrip() + "\n")
         self._line = ""

@@ -1,0 +1,338 @@
+"""The main path of ingestion: scan -> load -> chunk -> embed -> store, for one folder.
+
+It makes the store's documents of one source equal to the folder: what is new or changed is read, what is gone is removed,
+what is the same is left alone. One bad file is recorded with its reason and stops nothing.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from ingest.chunker import ChunkerSettings, chunk_document, embedded_text
+from ingest.documents import Document
+from ingest.embedder import Embedder
+from ingest.errors import IngestError, LoadError, StoreMismatch, StoreMissing
+from ingest.loaders import LOADERS_VERSION, SUFFIXES, load_bytes
+from ingest.store import Batch, FileState, Source, Store, lock, read_manifest
+
+# A commit is written when so many chunks wait or so much time has passed: a crash costs at most one of them.
+_CHUNKS_A_COMMIT = 512
+_FILES_A_COMMIT = 1000
+_SECONDS_A_COMMIT = 30.0
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """A file of the folder that a loader may read. `name` is its document name."""
+
+    name: str
+    path: Path
+    size: int
+    mtime_ns: int
+
+
+@dataclass
+class Plan:
+    """What is to be done to make the store equal to the folder."""
+
+    read: list[FoundFile] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    failed_before: dict[str, str] = field(default_factory=dict)
+    removed: list[str] = field(default_factory=list)
+    skipped: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class Report:
+    """What a run did. `failed` and `failed_before` give the reason by document name; `skipped` counts files by suffix."""
+
+    source: str = ""
+    added: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
+    n_chunks: int = 0
+    seconds: float = 0.0
+    is_dry_run: bool = False
+
+
+def ingest_folder(
+    folder: Path,
+    store_path: Path,
+    embedder: Embedder,
+    settings: ChunkerSettings,
+    *,
+    source_name: str | None = None,
+    dry_run: bool = False,
+    progress: Progress = lambda done, total, name: None,
+) -> Report:
+    """Reconcile one folder with its source in the store, which is made if there is none.
+
+    `progress(done, total, name)` is called after each file. With `dry_run` nothing is written and nothing embedded.
+    Raises: IngestError when the folder or the store cannot be used; a file that fails is in the report instead.
+    """
+    started = time.monotonic()
+    if not folder.is_dir():
+        why = "it is a file" if folder.exists() else "there is no such folder"
+        raise IngestError(f"cannot ingest `{folder}`: {why}. Name a folder.")
+    try:
+        store = open_for_writing(store_path, embedder, settings)
+    except StoreMissing:
+        if dry_run:
+            plan = make_plan(folder, "", {}, store_path)
+            return _dry_report(folder.name, plan, {}, started)
+        check_settings(settings, embedder)
+        with lock(store_path):
+            store = Store.create(store_path, embedder=embedder.name, dim=embedder.dim, chunker=asdict(settings))
+    source = choose_source(store, folder, source_name)
+    if dry_run:
+        known = store.states(source.name)
+        return _dry_report(source.name, make_plan(folder, source.prefix, known, store_path), known, started)
+    with store.writing():
+        store.add_source(source)
+        known = store.states(source.name)
+        plan = make_plan(folder, source.prefix, known, store_path)
+        report = Report(source.name, unchanged=list(plan.unchanged), skipped=plan.skipped, failed=dict(plan.failed_before))
+        _run(store, source, plan, known, embedder, settings, report, progress)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def check_settings(settings: ChunkerSettings, embedder: Embedder) -> None:
+    """Refuse chunk sizes that the embedder would cut off in silence.
+
+    Raises: IngestError.
+    """
+    needed = settings.max_tokens + settings.max_context_tokens + 4  # two special tokens, and the joint of both parts
+    if needed > embedder.max_tokens:
+        raise IngestError(
+            f"cannot use chunker.max_tokens `{settings.max_tokens}` with chunker.max_context_tokens "
+            f"`{settings.max_context_tokens}`: embedder `{embedder.name}` reads {embedder.max_tokens} tokens and would "
+            f"drop the rest. Set them so that their sum is at most {embedder.max_tokens - 4}."
+        )
+
+
+def open_for_writing(path: Path, embedder: Embedder, settings: ChunkerSettings) -> Store:
+    """Open a store to add to it.
+
+    Raises: StoreMissing, StoreMismatch when embedder or chunker differ from what it was made with.
+    """
+    store = Store.open(path, embedder=embedder.name)
+    if store.manifest.chunker != asdict(settings):
+        raise StoreMismatch(
+            f"cannot add to store `{path}`: it was made with chunker settings {store.manifest.chunker}, the configuration "
+            f"has {asdict(settings)}. Run `ingest rebuild`, or set the chunker as it was."
+        )
+    return store
+
+
+def choose_source(store: Store, folder: Path, name: str | None) -> Source:
+    """The source that a folder is: the one that has its path, or else a new one; only the first has no prefix."""
+    root = str(folder.resolve())
+    known = store.manifest.sources
+    for source in known:
+        if source.name == name or (name is None and source.root == root):
+            return replace(source, root=root)
+    taken = {source.name for source in known}
+    wanted = name or folder.resolve().name or "root"
+    wanted = wanted.replace(":", "-")
+    unique, count = wanted, 2
+    while unique in taken:
+        unique, count = f"{wanted}-{count}", count + 1
+    return Source(unique, root, f"{unique}:" if known else "")
+
+
+def make_plan(folder: Path, prefix: str, known: dict[str, FileState], store_path: Path) -> Plan:
+    """Compare the folder with what the store knows of it, by size and time stamp."""
+    plan = Plan()
+    present = set()
+    for found in scan(folder, prefix, store_path, plan.skipped):
+        present.add(found.name)
+        state = known.get(found.name)
+        same = (
+            state is not None
+            and (state.size, state.mtime_ns) == (found.size, found.mtime_ns)
+            and state.loaders_version == LOADERS_VERSION
+            and state.sha256 != ""  # it could not even be opened: its bytes may be the same, its permissions not
+        )
+        if not same or state is None:
+            plan.read.append(found)
+        elif state.status == "failed":
+            plan.failed_before[found.name] = state.reason
+        else:
+            plan.unchanged.append(found.name)
+    plan.removed = sorted(name for name in known if name not in present)
+    return plan
+
+
+def scan(folder: Path, prefix: str, store_path: Path, skipped: dict[str, int]) -> Iterator[FoundFile]:
+    """Files of a folder in the order of their names; those that no loader reads are counted by suffix in `skipped`.
+
+    Hidden, lock and temporary files are left out, and so is the store when it lies inside. Links to folders are not followed.
+    """
+    inside = store_path.resolve()
+    for directory, subfolders, files in os.walk(folder):
+        here = Path(directory)
+        subfolders[:] = sorted(
+            name for name in subfolders if not name.startswith(".") and (here / name).resolve() != inside
+        )
+        for file in sorted(files):
+            if file.startswith((".", "~$")) or file.endswith(("~", ".tmp", ".swp", ".part", ".crdownload")):
+                skipped["hidden or temporary"] = skipped.get("hidden or temporary", 0) + 1
+                continue
+            path = here / file
+            suffix = path.suffix.lower()
+            if suffix not in SUFFIXES:
+                skipped[suffix or "no suffix"] = skipped.get(suffix or "no suffix", 0) + 1
+                continue
+            relative = path.relative_to(folder).as_posix()
+            name = prefix + relative.encode("utf-8", "backslashreplace").decode("utf-8")
+            try:
+                status = path.stat()
+            except OSError:  # gone since it was listed, or a dangling link: reading it will say so
+                yield FoundFile(name, path, -1, -1)
+                continue
+            yield FoundFile(name, path, status.st_size, status.st_mtime_ns)
+
+
+def _run(
+    store: Store,
+    source: Source,
+    plan: Plan,
+    known: dict[str, FileState],
+    embedder: Embedder,
+    settings: ChunkerSettings,
+    report: Report,
+    progress: Progress,
+) -> None:
+    batch = Batch(removed=list(plan.removed))
+    report.removed = list(plan.removed)
+    touched: list[FileState] = []
+    last_commit = time.monotonic()
+    for done, found in enumerate(plan.read, start=1):
+        before = known.get(found.name)
+        outcome = _read(found, source, before)
+        if isinstance(outcome, Document):
+            state = _state(found, source, outcome)
+            chunks = chunk_document(outcome, embedder.token_starts, settings, embedder.languages)
+            batch.documents.append((outcome, replace(state, n_chunks=len(chunks), n_pages=len(outcome.pages))))
+            batch.chunks.extend(chunks)
+            (report.changed if before is not None and before.status == "stored" else report.added).append(found.name)
+        elif outcome.status == "failed":
+            report.failed[found.name] = outcome.reason
+            (touched if before is not None and before.sha256 == outcome.sha256 else batch.failures).append(outcome)
+        else:  # only its time stamp changed
+            touched.append(outcome)
+            report.unchanged.append(found.name)
+        is_full = len(batch.chunks) >= _CHUNKS_A_COMMIT or len(batch.documents) >= _FILES_A_COMMIT
+        if is_full or time.monotonic() - last_commit > _SECONDS_A_COMMIT:
+            report.n_chunks += _commit(store, batch, embedder)
+            batch = Batch()
+            last_commit = time.monotonic()
+        progress(done, len(plan.read), found.name)
+    report.n_chunks += _commit(store, batch, embedder)
+    store.touch(touched)
+    if report.added or report.changed or report.removed:
+        store.finish()
+
+
+def _read(found: FoundFile, source: Source, before: FileState | None) -> Document | FileState:
+    """The document of a file that is new or changed; else its state, with the reason if it cannot be read."""
+    digest = ""
+    try:
+        try:
+            data = found.path.read_bytes()
+        except OSError as error:
+            raise LoadError(f"cannot be opened: {error.strerror or error}") from error
+        digest = hashlib.sha256(data).hexdigest()
+        if before is not None and before.sha256 == digest and before.loaders_version == LOADERS_VERSION:
+            return replace(before, size=found.size, mtime_ns=found.mtime_ns)
+        return load_bytes(data, found.name)
+    except LoadError as error:
+        return FileState(
+            found.name, source.name, digest, found.size, found.mtime_ns, LOADERS_VERSION, "failed", str(error)
+        )
+
+
+def _state(found: FoundFile, source: Source, document: Document) -> FileState:
+    return FileState(
+        name=found.name,
+        source=source.name,
+        sha256=document.sha256,
+        size=found.size,
+        mtime_ns=found.mtime_ns,
+        loaders_version=LOADERS_VERSION,
+        status="stored",
+        title=document.title,
+        language=document.language,
+    )
+
+
+def _commit(store: Store, batch: Batch, embedder: Embedder) -> int:
+    """Embed and write a batch; the number of chunks written."""
+    if not batch:
+        return 0
+    if batch.chunks:
+        batch.vectors.append(embedder.encode([embedded_text(chunk) for chunk in batch.chunks]))
+    store.commit(batch)
+    return len(batch.chunks)
+
+
+def _dry_report(source: str, plan: Plan, known: dict[str, FileState], started: float) -> Report:
+    report = Report(source, removed=plan.removed, unchanged=plan.unchanged, skipped=plan.skipped, is_dry_run=True)
+    report.failed = dict(plan.failed_before)
+    for found in plan.read:
+        (report.changed if found.name in known else report.added).append(found.name)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def rebuild(
+    store_path: Path, embedder: Embedder, settings: ChunkerSettings, progress: Progress = lambda done, total, name: None
+) -> list[Report]:
+    """Ingest every source of a store anew with other settings; the old store stays until the new one is complete.
+
+    Raises: IngestError when a source's folder is gone or the store cannot be written.
+    """
+    import shutil
+
+    manifest = read_manifest(store_path, any_schema=True)
+    missing = [source.root for source in manifest.sources if not Path(source.root).is_dir()]
+    if missing:
+        raise IngestError(f"cannot rebuild `{store_path}`: folder `{missing[0]}` is gone. Bring it back, or ingest anew.")
+    fresh = store_path.with_name(f"{store_path.name}.rebuilding")
+    old = store_path.with_name(f"{store_path.name}.old")
+    with lock(store_path):
+        shutil.rmtree(fresh, ignore_errors=True)
+        reports = [
+            ingest_folder(Path(source.root), fresh, embedder, settings, source_name=source.name, progress=progress)
+            for source in manifest.sources
+        ]
+        shutil.rmtree(old, ignore_errors=True)
+        store_path.rename(old)
+        fresh.rename(store_path)
+    shutil.rmtree(old, ignore_errors=True)
+    return reports
+
+
+def remove_documents(store_path: Path, names: list[str]) -> list[str]:
+    """Remove documents by name; a later `ingest` of their folder brings them back while the files are there.
+
+    Returns the names removed. Raises: IngestError when a name is unknown; then nothing is removed.
+    """
+    store = Store.open(store_path)
+    with store.writing():
+        known = store.states()
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise IngestError(f"cannot remove `{unknown[0]}`: the store has no such document. See `ingest list`.")
+        store.commit(Batch(removed=names))
+        store.finish()
+    return names

@@ -1,0 +1,49 @@
+"""Words that turn a statement round, and words that open sentences, in English and Spanish (negations also de, fr).
+
+Lists only, folded (no accents, no capitals). What is not in a list is not noticed.
+"""
+
+NEGATIONS = frozenset(
+    """not no never n't cannot without neither nor none nobody nothing
+    nunca jamas sin ningun ninguna ninguno tampoco nadie nada ni
+    nicht kein keine keinen keiner nie niemals ohne weder
+    ne pas jamais aucun aucune sans""".split()
+)
+_OPPOSITE_GROUPS = (
+    ("all every each always todos todas siempre", "some sometimes few occasionally algunos algunas pocos"),
+    ("before prior antes", "after following despues tras"),
+    ("above over exceeds more mas encima supera", "below under less fewer menos debajo"),
+    ("minimum least minimo", "maximum most maximo"),
+    ("increase increases increased increasing rise rises rose rising grew grow growth aumento aumenta aumentaron aumentar subio sube crecio crece",
+     "decrease decreases decreased decreasing fall falls fell falling decline declined declines drop dropped reduced disminuyo disminuye bajo baja redujo cayo cae descendio"),
+    ("include includes included including incluye incluyen incluido incluida", "exclude excludes excluded excluding excluye excluyen excluido excluida"),
+    ("allowed permitted allows permits permitido permitida permite", "forbidden prohibited prohibits banned prohibido prohibida prohibe"),
+    ("mandatory required compulsory obligatorio obligatoria", "optional voluntary opcional voluntario voluntaria"),
+    ("first primero primera primer", "last ultimo ultima"),
+    ("higher highest mayor superior", "lower lowest menor inferior"),
+    ("accept accepts accepted approved aceptado aprobado aprobada", "reject rejects rejected denied rechazado rechazada denegado"),
+    ("internal interno interna", "external externo externa"),
+    ("open opens opened abre abierto abierta", "closed closes close cierra cerrado cerrada"),
+    ("true verdadero", "false falso"),
+    ("win wins won gano", "lose loses lost perdio"),
+    ("profit profits beneficio beneficios", "loss losses perdida perdidas"),
+    ("north norte", "south sur"),
+    ("east este", "west oeste"),
+    ("male men hombres", "female women mujeres"),
+    ("start starts began begin begins empieza comienza", "end ends ended termina acaba"),
+)  # fmt: skip
+OPPOSITES: dict[str, frozenset[str]] = {}
+for _left, _right in _OPPOSITE_GROUPS:
+    for _side, _other in ((_left, _right), (_right, _left)):
+        for _word in _side.split():
+            OPPOSITES[_word] = OPPOSITES.get(_word, frozenset()) | frozenset(_other.split())
+# "este" is also "this", "bajo" also "under", "mas" only compares: too common to carry an opposite.
+for _word in ("este", "bajo", "baja", "sobre"):
+    OPPOSITES.pop(_word, None)
+
+# Capitalised by habit, never the name that a source must contain.
+ORDINARY_OPENERS = frozenset(
+    """i monday tuesday wednesday thursday friday saturday sunday lunes martes miercoles jueves viernes sabado domingo
+    yes no ok step steps note paso nota mr mrs ms dr sr sra don dona passage passages document source
+    additionally however overall according""".split()
+)
