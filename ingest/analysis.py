@@ -111,3 +111,8 @@ def terms(text: str, language: str) -> list[str]:
         if not parts and word in "€$£%":
             found.append(word)
     return found
+
+
+def content_terms(text: str, language: str) -> set[str]:
+    """Distinct index terms that carry meaning: no function words, no single characters but digits."""
+    return {term for term in terms(text, language) if len(term) > 1 or term.isdigit()}

@@ -121,13 +121,11 @@ def _pack(text: str, region: Span, count: Callable[[Span], int], min_tokens: int
     """Join short paragraphs up to `min_tokens`, keep the others whole, cut those above `max_tokens`."""
     pending: Span | None = None
     for paragraph in _paragraphs(text, region):
-        if pending is not None:
-            joined = (pending[0], paragraph[1])
-            if count(pending) < min_tokens and count(joined) <= max_tokens:
-                pending = joined
-                continue
+        if pending is not None and count(pending) < min_tokens:
+            paragraph = (pending[0], paragraph[1])  # a title or a lead-in goes with what it announces
+        elif pending is not None:
             yield pending
-            pending = None
+        pending = None
         if count(paragraph) <= max_tokens:
             pending = paragraph
         else:

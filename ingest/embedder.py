@@ -8,6 +8,7 @@ import importlib.util
 import os
 import threading
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -140,7 +141,7 @@ class SentenceTransformerEmbedder:
             return [text]
         n_pieces = -(-len(starts) // most)
         cuts = [0, *(starts[len(starts) * i // n_pieces] for i in range(1, n_pieces)), len(text)]
-        return [text[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+        return [text[start:end] for start, end in pairwise(cuts)]
 
     def _loaded(self) -> "SentenceTransformer":
         with self._lock:

@@ -67,8 +67,12 @@ def _rows(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         yield start, end
         return
     lines = block.split("\n")
-    heading = lines[0].lstrip().startswith("#")
-    if not heading and sum(bool(_TABLE_ROW.search(line)) for line in lines) * 2 <= len(lines) and not _is_ragged(lines):
+    if lines[0].lstrip().startswith("#"):
+        first = start + len(lines[0])
+        yield start, first
+        yield from _rows(text, first + 1, end)
+        return
+    if sum(bool(_TABLE_ROW.search(line)) for line in lines) * 2 <= len(lines) and not _is_ragged(lines):
         yield start, end
         return
     position = start

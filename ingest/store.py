@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 # Lance logs each table that it makes as a warning.
-os.environ.setdefault("LANCE_LOG", "error")
+os.environ.setdefault("LANCEDB_LOG", "error")
 
 import numpy as np
 import pyarrow as pa

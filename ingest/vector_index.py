@@ -29,17 +29,16 @@ class VectorIndex:
     def search(
         self, query: Vectors, limit: int, allowed: NDArray[np.int64] | None = None
     ) -> list[tuple[str, float]]:
-        """Nearest chunks of one query (dim,) float32: (id, cosine), best first; `allowed` positions restrict it before ranking."""
+        """Nearest chunks of one query (dim,) float32 as (id, cosine), best first; `allowed` positions restrict it first."""
         limit = min(limit, len(self.ids) if allowed is None else len(allowed))
         if limit == 0:
             return []
         parameters = None
         if allowed is not None:
-            parameters = faiss.SearchParameters(sel=faiss.IDSelectorBatch(allowed))
+            parameters = faiss.SearchParameters(sel=faiss.IDSelectorBatch(allowed))  # type: ignore[call-arg]
         scores, positions = self._index.search(query.reshape(1, -1), limit, params=parameters)
-        return [
-            (self.ids[position], float(score)) for position, score in zip(positions[0], scores[0], strict=True) if position >= 0
-        ]
+        found = zip(positions[0], scores[0], strict=True)
+        return [(self.ids[position], float(score)) for position, score in found if position >= 0]
 
     def cosines(self, query: Vectors, ids: Sequence[str]) -> list[float]:
         """Cosines of one query with given chunks."""

@@ -125,7 +125,8 @@ class Answer:
     """What the user gets. `text` holds supported claims and no markers; what failed the check is in `withheld`.
 
     `reason` is None for a plain answer, else why the product abstained ("no_evidence", "nothing_retrieved") or what it
-    did instead ("fallback_quotes").
+    did instead ("fallback_quotes"). `draft` is what a language model wrote, kept for whoever looks into it; it is no part of
+    the answer object. `draft` is what a language model wrote, for whoever looks into it: never part of the answer.
     """
 
     question: str
@@ -139,6 +140,7 @@ class Answer:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     language: str = "en"
     id: str | None = None
+    draft: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer object, the same in the command, the HTTP API and a saved file."""

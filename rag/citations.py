@@ -7,6 +7,7 @@ a false one. When in doubt a sentence is a claim, because a claim is checked and
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from ingest.sentences import sentence_spans, trim
 from rag.phrases import is_empty_talk, leans_on_context
@@ -17,7 +18,8 @@ _RULE_ROW = re.compile(r"^[\s|:\-–—=+]+$")
 _WORD = re.compile(r"\w+(?:[-'’.,]\w+)*")
 # What may join two clauses of one sentence; it belongs to neither.
 _JOINT = re.compile(
-    r"[\s,;:.–—]*(?:(?:and|but|while|whereas|or|y|e|pero|mientras que|mientras|und|aber|während|et|mais|tandis que)\b\s*)?", re.I
+    r"[\s,;:.–—]*(?:(?:and|but|while|whereas|or|y|e|pero|mientras que|mientras|und|aber|während|et|mais|tandis que)\b\s*)?",
+    re.I,
 )
 _MIN_CLAUSE_WORDS = 3
 
@@ -169,7 +171,7 @@ def _body(masked: str, start: int, end: int) -> tuple[int, int]:
 
 def _is_claim(sentence: str, body: str) -> bool:
     """False for headings, lead-ins, questions, greetings, rules and statements that the documents do not say."""
-    bare = body.strip("*_ \t\n\"'”»")
+    bare = body.strip("*_ \t\n\"'”»¡¿")
     if not _WORD.search(bare) or sentence.lstrip().startswith("#"):
         return False
     if bare.endswith((":", "?")) or sentence.rstrip().rstrip("\"'”»)*_ ").endswith("?"):
@@ -183,9 +185,7 @@ def _plain(text: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"\*\*|__|^#+\s*", "", text)).strip(" |\t\n")
 
 
-def _clauses(
-    text: str, masked: str, start: int, end: int, markers: list[_Marker], context: str
-) -> Iterator[DraftClaim]:
+def _clauses(text: str, masked: str, start: int, end: int, markers: list[_Marker], context: str) -> Iterator[DraftClaim]:
     """One claim for the sentence, or one for each clause where the clauses cite differently."""
     cuts = _clause_ends(masked, start, end, markers)
     position, lead = start, context
@@ -216,7 +216,7 @@ def _clause_ends(masked: str, start: int, end: int, markers: list[_Marker]) -> l
     else:
         groups = groups[:-1]
     edges = [start, *(group[-1].end for group in groups), end]
-    lengths = [len(_WORD.findall(masked[a:b])) for a, b in zip(edges, edges[1:], strict=False)]
+    lengths = [len(_WORD.findall(masked[a:b])) for a, b in pairwise(edges)]
     return edges[1:-1] if min(lengths) >= _MIN_CLAUSE_WORDS else []
 
 

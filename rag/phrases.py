@@ -18,53 +18,75 @@ _COURTESY = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _SOURCE_EN = (
-    r"(?:(?:the|these|those|any|none\ of\ the|your|this|that|all)\s+)?(?:(?:provided|given|available|cited|retrieved|supplied|source|above)\s+)*"
+    r"(?:(?:the|these|those|any|none\ of\ the|your|this|that|all)\s+)?(?:(?:provided|given|available"
+    r"|cited|retrieved|supplied|source|above)\s+)*"
     r"(?:documents?|sources?|passages?|context|text|excerpts?|information|materials?|articles?|documentation|files?)"
 )
 _SOURCE_ES = (
     r"(?:(?:los|las|el|la|estos|estas|este|esta|ningún|ninguno\ de\ los|ninguna\ de\ las)\s+)?"
     r"(?:documentos?|fuentes?|pasajes?|contexto|textos?|fragmentos?|información|artículos?|documentación|archivos?)"
 )
-_SOURCE_DE = r"(?:(?:die|der|das|den|diese|keines\ der|in\ den)\s+)?(?:dokumente?n?|quellen?|passagen?|kontext|texte?|unterlagen|informationen)"
-_SOURCE_FR = r"(?:(?:les|le|la|ces|ce|aucun\ des)\s+)?(?:documents?|sources?|passages?|contexte|textes?|extraits?|informations?)"
-_SAY_EN = r"(?:say|mention|contain|specify|provide|state|include|give|address|indicate|cover|discuss|describe|answer|offer|have|explain|list|disclose|define|clarify|support)"
+_SOURCE_DE = (
+    r"(?:(?:die|der|das|den|diese|keines\ der|in\ den)\s+)?(?:dokumente?n?|quellen?|passagen?|kontext"
+    r"|texte?|unterlagen|informationen)"
+)
+_SOURCE_FR = (
+    r"(?:(?:les|le|la|ces|ce|aucun\ des)\s+)?(?:documents?|sources?|passages?|contexte|textes?|extraits?|informations?)"
+)
+_SAY_EN = (
+    r"(?:say|mention|contain|specify|provide|state|include|give|address|indicate|cover|discuss|describe"
+    r"|answer|offer|have|explain|list|disclose|define|clarify|support)"
+)
 # "The documents do not say": an admission, not a claim about the world; nothing in a source can support or deny it.
 _SILENCE = [
     re.compile(pattern, re.IGNORECASE | re.VERBOSE)
     for pattern in (
-        rf"^(?:\w+,\s+)?(?:based\ on\s+.{{0,60}},\s*)?{_SOURCE_EN}\b.{{0,60}}?\b(?:do(?:es)?\s+not|don['’]t|doesn['’]t|did\ not|cannot|never)\s+"
+        rf"^(?:\w+,\s+)?(?:based\ on\s+.{{0,60}},\s*)?{_SOURCE_EN}\b.{{0,60}}?\b(?:do(?:es)?\s+not|don['’]t"
+        rf"|doesn['’]t|did\ not|cannot|never)\s+"
         rf"(?:\w+ly\s+)?{_SAY_EN}\b",
         rf"^(?:none\ of\ the|no)\s+{_SOURCE_EN}\b.{{0,40}}?\b{_SAY_EN}s?\b",
-        r"^(?:\w+,\s+)?there\ (?:is|are|was)\ (?:no|not\ enough|insufficient)\s+(?:\w+\s+){0,2}?(?:information|mention|details?|evidence|data|answer)\b",
-        r"^(?:sorry,?\s+)?(?:unfortunately,?\s+)?(?:but\s+)?(?:i|we)\s*(?:am|['’]m|was|were|are)?\s*(?:could\s*n[o'’]t|couldn['’]t|can\s?not|can['’]t|did\ not|didn['’]t|do\ not|don['’]t|unable|not\ able)\s+"
+        r"^(?:\w+,\s+)?there\ (?:is|are|was)\ (?:no|not\ enough|insufficient)\s+(?:\w+"
+        r"\s+){0,2}?(?:information|mention|details?|evidence|data|answer)\b",
+        r"^(?:sorry,?\s+)?(?:unfortunately,?\s+)?(?:but\s+)?(?:i|we)\s*(?:am|['’]m|was|were"
+        r"|are)?\s*(?:could\s*n[o'’]t|couldn['’]t|can\s?not|can['’]t|did\ not|didn['’]t|do\ not|don['’]t"
+        r"|unable|not\ able)\s+"
         r"(?:\w+\s+)?(?:to\s+)?(?:find|locate|answer|determine)\b",
         r"^(?:sorry,?\s+)?i\s+(?:cannot|can['’]t|do\ not|don['’]t)\s+(?:know|say|have\s+(?:\w+\s+){0,3}information)\b",
         r"^(?:unable|not\ able|it\ is\ not\ possible|impossible)\ to\ (?:answer|determine|say|find)\b",
-        r"^(?:this|that|it|the\ answer|the\ information)\s+is\s+not\s+(?:\w+\s+)?(?:mentioned|specified|stated|provided|given|covered|included|available|found|clear)\b.{0,30}\b"
+        r"^(?:this|that|it|the\ answer|the\ information)\s+is\s+not\s+(?:\w+\s+)?(?:mentioned|specified"
+        r"|stated|provided|given|covered|included|available|found|clear)\b.{0,30}\b"
         r"(?:documents?|sources?|passages?|context|text|excerpts?)\b",
-        rf"^(?:\w+,\s+)?{_SOURCE_ES}\b.{{0,60}}?\bno\s+(?:lo\s+|se\s+)?(?:dicen?|mencionan?|contienen?|especifican?|indican?|incluyen?|"
+        rf"^(?:\w+,\s+)?{_SOURCE_ES}\b.{{0,60}}?\bno\s+(?:lo\s+|se\s+)?(?:dicen?|mencionan?|contienen?"
+        rf"|especifican?|indican?|incluyen?|"
         r"proporcionan?|recogen?|aclaran?|detallan?|responden?|ofrecen?|hablan?|tratan?|explican?|precisan?|dan?|tienen?)\b",
         r"^(?:lo\ siento,?\s+)?(?:lamentablemente,?\s+)?(?:pero\s+)?no\s+(?:(?:se|he|hemos|puedo|podemos|pude|consigo)\s+){0,2}"
-        r"(?:encuentro|encontré|encontrado|encontrar|encuentra|encontramos|hay|dispongo|tengo|existe|sé|determinar|responder|menciona|especifica|indica)\b"
+        r"(?:encuentro|encontré|encontrado|encontrar|encuentra|encontramos|hay|dispongo|tengo|existe|sé"
+        r"|determinar|responder|menciona|especifica|indica)\b"
         r"(?=.{0,60}\b(?:informaci[óo]n|datos|documentos?|fuentes?|respuesta|respuestas|texto|contexto|pasajes?|menci[óo]n)\b)",
-        rf"^{_SOURCE_DE}\b.{{0,40}}?\b(?:sagen?|sagt|enthalten|enthält|erwähnen|erwähnt|nennen|nennt|geben|gibt|machen|macht|beantworten)\b.{{0,80}}\b(?:nicht|nichts|kein\w*)\b",
-        r"^(?:leider\s+)?(?:ich\s+(?:konnte|kann|habe)|dazu\s+(?:gibt|liegen)|es\s+gibt)\b.{0,60}\b(?:nicht|nichts|keine\w*)\b.{0,60}\b(?:gefunden|finden|informationen|angaben|beantworten)\b",
-        rf"^{_SOURCE_FR}\b.{{0,40}}?\bn(?:e\s+|['’])(?:\w+\s+)?(?:disent|dit|mentionnent|mentionne|contiennent|contient|précisent|précise|indiquent|indique|"
+        rf"^{_SOURCE_DE}\b.{{0,40}}?\b(?:sagen?|sagt|enthalten|enthält|erwähnen|erwähnt|nennen|nennt|geben"
+        rf"|gibt|machen|macht|beantworten)\b.{{0,80}}\b(?:nicht|nichts|kein\w*)\b",
+        r"^(?:leider\s+)?(?:ich\s+(?:konnte|kann|habe)|dazu\s+(?:gibt|liegen)|es\s+gibt)\b.{0,60}\b(?:nicht"
+        r"|nichts|keine\w*)\b.{0,60}\b(?:gefunden|finden|informationen|angaben|beantworten)\b",
+        rf"^{_SOURCE_FR}\b.{{0,40}}?\bn(?:e\s+|['’])(?:\w+\s+)?(?:disent|dit|mentionnent|mentionne|contiennent"
+        rf"|contient|précisent|précise|indiquent|indique|"
         r"fournissent|fournit|donnent|donne|parlent|parle|répondent|répond)\b",
-        r"^(?:désolé,?\s+)?(?:malheureusement,?\s+)?je\s+n['’]ai\s+(?:pas|rien)\s+(?:pu\s+)?(?:trouv|répond)\w*|^il\s+n['’]y\s+a\s+(?:pas|aucune?)\b.{0,20}\b(?:information|mention|réponse)",
+        r"^(?:désolé,?\s+)?(?:malheureusement,?\s+)?je\s+n['’]ai\s+(?:pas|rien)\s+(?:pu\s+)?(?:trouv"
+        r"|répond)\w*|^il\s+n['’]y\s+a\s+(?:pas|aucune?)\b.{0,20}\b(?:information|mention|réponse)",
     )
 ]
 # What follows these words is said in spite of the silence, and must be checked.
 _YET = re.compile(
-    r"[,;]\s*(?:but|however|though|although|yet|pero|sin\ embargo|aunque|aber|jedoch|mais|cependant)\b.*\w+\W+\w+\W+\w+", re.I | re.S
+    r"[,;]\s*(?:but|however|though|although|yet|pero|sin\ embargo|aunque|aber|jedoch|mais|cependant)\b.*\w+\W+\w+\W+\w+",
+    re.I | re.S,
 )
 _LEANING = frozenset(
     """it its they their them he she his her him this that these those such both also another there here then however moreover
     furthermore additionally afterwards otherwise instead meanwhile
     también además este esta esto estos estas ese esa eso esos esas aquel aquella él ella ellos ellas su sus lo ello ambos ambas
     tampoco asimismo luego después entonces allí ahí le les dicho dicha dichos dichas
-    se es son está están tiene tienen incluye incluyen permite permiten puede pueden dura cuesta requiere requieren debe deben fue
-    fueron era eran ha han había sirve cubre ofrece ofrecen consta aplica vence comienza empieza termina contiene pesa mide será
+    se es son está están tiene tienen incluye incluyen permite permiten puede pueden dura cuesta requiere requieren debe deben
+    fue fueron era eran ha han había sirve cubre ofrece ofrecen consta aplica vence comienza empieza termina contiene
+    pesa mide será
     er sie dies diese dieser dieses ihr ihre sein seine auch außerdem dort dabei dazu ebenso
     il elle ils elles ce cette ces cela ceci son sa ses leur leurs aussi également""".split()
 )

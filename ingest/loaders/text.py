@@ -21,7 +21,7 @@ _ATX = re.compile(r"^(#{1,6})[ \t]+(\S[^\r\n]*)", re.MULTILINE)
 _SETEXT = re.compile(r"^(?![ \t>*|#-])(\S[^\r\n]*)\r?\n(=+|-{3,})[ \t]*(?=\r?\n|\Z)", re.MULTILINE)
 _FENCE = re.compile(r"^(```+|~~~+)[^\n]*\n.*?(?:^\1[ \t]*\r?$|\Z)", re.MULTILINE | re.DOTALL)
 # Tried when neither a mark nor UTF-8 fits. Western first: most legacy files of the languages served are Windows-1252.
-_WESTERN_HINT = re.compile(rb"[\xe0-\xff\xc0-\xdf\xa1\xbf\xaa\xba\x80\x92\x93\x94\x96\x97]")
+_WESTERN_HINT = re.compile(rb"[\xc0-\xff\x80\x85\x91-\x97\x99\xa1\xa3\xa7\xa9-\xab\xae\xb0\xb2\xb3\xb7\xba\xbb\xbf]")
 
 
 def decode(data: bytes) -> str:
@@ -71,7 +71,8 @@ def _utf16_without_mark(data: bytes) -> str | None:
                 text = data.decode(encoding)
             except UnicodeDecodeError:
                 return None
-            return text if "\0" not in text else None
+            is_text = sum(c.isprintable() or c.isspace() for c in text) > 0.95 * len(text)
+            return text if is_text and "\0" not in text else None
     return None
 
 

@@ -10,12 +10,11 @@ from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import Any
 
-from ingest.analysis import detect_language
 from ingest.embedder import Embedder
 from rag.answers import Judgement, Verdict
 from rag.checker.evidence import Evidence, Source, squeeze
 from rag.checker.gates import Finding, find_misses
-from rag.checker.support import Alignment, LogisticSupport, Reading, SupportModel, features, logit, sigmoid
+from rag.checker.support import Alignment, LogisticSupport, Reading, SupportModel, features
 from rag.citations import DraftClaim, parse_answer
 from rag.errors import CheckerError
 
@@ -40,7 +39,7 @@ class Checker:
     ) -> None:
         """Set the checker up; `threshold` None means the model's own.
 
-        `embedder` is taken so that callers need not change when a model uses it. The regression does not: see README of the results.
+        `embedder` is taken so that callers need not change when a model uses it. The regression does not use it.
 
         Raises: CheckerError for a threshold outside (0, 1).
         """
@@ -48,7 +47,9 @@ class Checker:
         self.embedder = embedder
         self.threshold = self.model.threshold if threshold is None else threshold
         if not 0 < self.threshold < 1:
-            raise CheckerError(f"cannot check with threshold `{threshold}`: it must lie between 0 and 1. Set checker.threshold.")
+            raise CheckerError(
+                f"cannot check with threshold `{threshold}`: it must lie between 0 and 1. Set checker.threshold."
+            )
         self.name = f"gates+{self.model.name}"
         self.version = self.model.version
         self._sources: OrderedDict[str, Source] = OrderedDict()
@@ -70,6 +71,11 @@ class Checker:
         for case, score in zip(waiting, scores, strict=True):
             case.judgement = case.judged(score, self.threshold)
         return [case.judgement for case in cases if case.judgement is not None]
+
+    def read_all(self, items: Iterable[Item]) -> list[tuple[Reading, bool] | None]:
+        """What the support model would see of each claim and whether a gate failed; None where no score is asked for."""
+        cases = [_Case(self, item[0], item[1], item[2] if len(item) > 2 else "") for item in items]
+        return [(case.reading(), bool(case.findings)) if case.judgement is None else None for case in cases]
 
     def source(self, text: str) -> Source:
         """Read a text, or return what was read before."""
@@ -196,11 +202,7 @@ def check_answer(
     ids = [name for name, _ in sources]
     claims = parse_answer(answer, ids)
     chosen = [_chosen(claim, ids) for claim in claims]
-    items = [
-        (_without_markers(claim), [sources[i][1] for i in places], " ".join(filter(None, (question, claim.context))))
-        for claim, places in zip(claims, chosen, strict=True)
-    ]
-    judgements = checker.judge_all(items)
+    judgements = checker.judge_all(claim_items(claims, sources, question))
     return {
         "supported": all(judgement.verdict == "supported" for judgement in judgements),
         "score": round(answer_score([judgement.score for judgement in judgements]), 6),
@@ -211,14 +213,24 @@ def check_answer(
     }
 
 
-def answer_score(scores: Sequence[float]) -> float:
-    """Probability that every claim is supported: led by the weakest claim, lowered a little by every other doubt.
+def claim_items(
+    claims: Sequence[DraftClaim], sources: Sequence[tuple[str, str]], question: str | None = None
+) -> list[tuple[str, list[str], str]]:
+    """What to judge for each claim: its text without markers, the texts it must stand in, what it leans on."""
+    ids = [name for name, _ in sources]
+    return [
+        (
+            _without_markers(claim),
+            [sources[i][1] for i in _chosen(claim, ids)],
+            " ".join(filter(None, (question, claim.context))),
+        )
+        for claim in claims
+    ]
 
-    Coefficients: support.json, fitted on ragtruth_train.
-    """
-    if not scores:
-        return 1.0
-    return min(scores)
+
+def answer_score(scores: Sequence[float]) -> float:
+    """Probability that every claim is supported: that of the weakest claim, since errors of one answer go together."""
+    return min(scores, default=1.0)
 
 
 def _chosen(claim: DraftClaim, ids: Sequence[str]) -> list[int]:

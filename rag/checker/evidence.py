@@ -4,10 +4,12 @@ A source is read once and serves every claim that is checked against it. It does
 """
 
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate, pairwise
 from math import log
 
 from ingest.analysis import detect_language, fold, terms
@@ -73,7 +75,7 @@ def figures(text: str, language: str) -> Figures:
 
 def _is_identifier(word: str) -> bool:
     """False for amounts and clock times with a letter: "5K", "10PM", "3D" stay words or numbers."""
-    if re.fullmatch(r"\d+(?:[.,:]\d+)*[A-Za-z]{1,3}", word) or _MONTHLIKE.match(word) and word[:3].istitle():
+    if re.fullmatch(r"\d+(?:[.,:]\d+)*[A-Za-z]{1,3}", word) or (_MONTHLIKE.match(word) and word[:3].istitle()):
         return False
     return len(word) > 2
 
@@ -86,6 +88,7 @@ class Source:
         self.text = text
         self.language = detect_language(text)
         self.spans = sentence_spans(text)
+        self.starts = [start for start, _ in self.spans]
         self.words = [content_words(text[start:end], self.language) for start, end in self.spans]
         self.bags = [frozenset(term for word in words for term in word.terms) for words in self.words]
 
@@ -105,6 +108,16 @@ class Source:
         return re.sub(r"[\W_]+", "", self.folded)
 
     @cached_property
+    def spaced(self) -> str:
+        """The folded words with single blanks between and at both ends, for looking up quotations."""
+        return f" {spaced(self.text)} "
+
+    @cached_property
+    def capitals(self) -> frozenset[str]:
+        """Short words in capitals, folded: abbreviations such as "CA" or "GmbH"."""
+        return frozenset(fold(word) for word in re.findall(r"\b[A-Z]{2,4}\b", self.text))
+
+    @cached_property
     def tokens(self) -> frozenset[str]:
         """Folded words of the text, function words included."""
         return frozenset(re.findall(r"\w+", self.folded))
@@ -114,6 +127,11 @@ class Source:
         """Initials of the capitalised runs: "World Health Organization" gives "who"."""
         runs = re.findall(r"[A-ZÁÉÍÓÚ]\w+(?:\s+(?:(?:of|for|and|the|de|la|del|y)\s+){0,2}[A-ZÁÉÍÓÚ]\w+)+", self.text)
         return frozenset(fold("".join(word[0] for word in run.split() if word[0].isupper())) for run in runs)
+
+
+def spaced(text: str) -> str:
+    """The folded words of a text with single blanks between them; apostrophes are dropped."""
+    return " ".join(re.findall(r"\w+", re.sub(r"['’‘`´]", "", fold(text))))
 
 
 def squeeze(text: str) -> str:
@@ -128,6 +146,7 @@ class Evidence:
     def __init__(self, sources: Sequence[Source]) -> None:
         """Number the sentences through all sources."""
         self.sources = tuple(sources)
+        self.offsets = list(accumulate((len(source.spans) for source in sources), initial=0))
         self.sentences = [(i, k) for i, source in enumerate(sources) for k in range(len(source.spans))]
         self.bags = [sources[i].bags[k] for i, k in self.sentences]
         self.language = Counter(source.language for source in sources).most_common(1)[0][0] if sources else "en"
@@ -144,10 +163,10 @@ class Evidence:
     @cached_property
     def pairs(self) -> frozenset[tuple[str, str]]:
         """Pairs of terms that stand beside each other, or with one word between, in a sentence."""
-        found = set()
+        found: set[tuple[str, str]] = set()
         for i, k in self.sentences:
             keys = [word.key for word in self.sources[i].words[k]]
-            found.update(zip(keys, keys[1:], strict=False))
+            found.update(pairwise(keys))
             found.update(zip(keys, keys[2:], strict=False))
         return frozenset(found)
 
@@ -156,6 +175,22 @@ class Evidence:
         """Every year that the evidence states."""
         dates = (date for source in self.sources for date in source.figures.dates)
         return frozenset(reading[0] for date in dates for reading in date.readings if reading[0])
+
+    def agreeing(self, stated: Figures) -> list[tuple[int, int, frozenset[int]]]:
+        """Numbers and dates of a claim that the evidence has in any notation: (start, end, sentences that have it)."""
+        found = []
+        stated_figures: list[Quantity | DateValue] = [*stated.quantities, *stated.dates]
+        for figure in stated_figures:
+            numbers: set[int] = set()
+            for index, source in enumerate(self.sources):
+                if isinstance(figure, DateValue):
+                    places = [date.start for date in source.figures.dates if figure.agrees(date, self.years)]
+                else:
+                    places = [other.start for other in source.figures.quantities if figure.agrees(other)]
+                numbers.update(self.offsets[index] + bisect_right(source.starts, place) - 1 for place in places)
+            if numbers:
+                found.append((figure.start, figure.end, frozenset(numbers)))
+        return found
 
     def weight(self, term: str) -> float:
         """How telling a term is in this evidence: rare and absent terms weigh most."""

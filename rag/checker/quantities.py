@@ -28,8 +28,12 @@ _UNITS: dict[str, tuple[str, float]] = {
     **dict.fromkeys(("quarter", "quarters", "trimestre", "trimestres"), ("month", 3)),
     **dict.fromkeys(("year", "years", "yr", "yrs", "año", "años"), ("month", 12)),
     **dict.fromkeys(("decade", "decades", "década", "décadas"), ("month", 120)),
-    **dict.fromkeys(("mm", "millimeter", "millimeters", "millimetre", "millimetres", "milímetro", "milímetros"), ("metre", 0.001)),
-    **dict.fromkeys(("cm", "centimeter", "centimeters", "centimetre", "centimetres", "centímetro", "centímetros"), ("metre", 0.01)),
+    **dict.fromkeys(
+        ("mm", "millimeter", "millimeters", "millimetre", "millimetres", "milímetro", "milímetros"), ("metre", 0.001)
+    ),
+    **dict.fromkeys(
+        ("cm", "centimeter", "centimeters", "centimetre", "centimetres", "centímetro", "centímetros"), ("metre", 0.01)
+    ),
     **dict.fromkeys(("m", "meter", "meters", "metre", "metres", "metro", "metros"), ("metre", 1)),
     **dict.fromkeys(("km", "kilometer", "kilometers", "kilometre", "kilometres", "kilómetro", "kilómetros"), ("metre", 1000)),
     **dict.fromkeys(("mile", "miles", "mi", "milla", "millas"), ("mile", 1)),
@@ -63,8 +67,10 @@ _PHRASES = (  # units of more than one word, longest first
     ("por ciento", "percent"), ("pour cent", "percent"), ("business day", "workday"), ("working day", "workday"),
     ("días hábiles", "workday"), ("días laborables", "workday"), ("día hábil", "workday"), ("día laborable", "workday"),
 )  # fmt: skip
-_EN = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
-_ES = "cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis diecisiete dieciocho diecinueve veinte"
+_EN = """zero one two three four five six seven eight nine ten eleven twelve
+    thirteen fourteen fifteen sixteen seventeen eighteen nineteen"""
+_ES = """cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce
+    trece catorce quince dieciséis diecisiete dieciocho diecinueve veinte"""
 _TENS_EN = {word: 10 * n for n, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
 _TENS_ES = {word: 10 * n for n, word in enumerate("treinta cuarenta cincuenta sesenta setenta ochenta noventa".split(), 3)}
 _HUNDREDS = {"hundred": 100, "cien": 100, "ciento": 100, "doscientos": 200, "trescientos": 300, "quinientos": 500}
@@ -96,26 +102,31 @@ _MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
 _DATE = re.compile(
     rf"""(?P<iso>\b(?P<iy>[12]\d{{3}})-(?P<im>\d{{1,2}})(?:-(?P<id>\d{{1,2}}))?\b(?!-))
     |(?P<slash>\b(?P<s1>\d{{1,2}})[/.](?P<s2>\d{{1,2}})[/.](?P<sy>\d{{4}}|\d{{2}})\b)
-    |(?P<dmy>\b(?P<d1>\d{{1,2}})(?:st|nd|rd|th|\.|º|er)?\s+(?:de\s+|of\s+)?(?P<m1>{_MONTH})\b\.?(?:,?\s+(?:del?\s+)?(?P<y1>[12]\d{{3}}))?)
+    |(?P<dmy>\b(?P<d1>\d{{1,2}})(?:st|nd|rd|th|\.|º|er)?\s+(?:de\s+|of\s+)?(?P<m1>{_MONTH})\b\.?
+        (?:,?\s+(?:del?\s+)?(?P<y1>[12]\d{{3}}))?)
     |(?P<mdy>\b(?P<m2>{_MONTH})\b\.?\s+(?P<d2>\d{{1,2}})(?:st|nd|rd|th)?\b(?![.,:]\d)(?:,?\s+(?P<y2>[12]\d{{3}})\b)?)
     |(?P<my>\b(?P<m3>{_MONTH})\b\.?,?\s+(?:(?:de|del|of)\s+)?(?P<y3>[12]\d{{3}})\b)""",
     re.IGNORECASE | re.VERBOSE,
 )
 _YEAR = re.compile(r"(?<![\w.,/$€£-])(?:1[5-9]|20)\d\d(?![\w%/]|[.,:]\d|\s*(?:%|€|\$))")
 _CLOCK = re.compile(
-    r"\b(?P<h>[01]?\d|2[0-4])(?::(?P<m>[0-5]?\d))(?::[0-5]\d)?(?:\s*(?P<ap>[ap])\.?\s?m\b\.?)?(?!\d)|\b(?P<h2>1[0-2]|0?\d)\s*(?P<ap2>[ap])\.?\s?m\b\.?",
+    r"\b(?P<h>[01]?\d|2[0-4])(?::(?P<m>[0-5]?\d))(?::[0-5]\d)?(?:\s*(?P<ap>[ap])\.?\s?m\b\.?)?(?!\d)"
+    r"|\b(?P<h2>1[0-2]|0?\d)\s*(?P<ap2>[ap])\.?\s?m\b\.?",
     re.IGNORECASE,
 )
 _FIGURE = re.compile(
-    r"(?<![\w#])(?P<cur>US\$|[$€£])?\s?(?P<sign>(?<!\S)[-−+])?(?P<n>\d+(?:[.,'’\u00a0\u202f ]\d{3})+(?:[.,]\d+)?(?!\d)|\d+(?:[.,]\d+)?)(?![\d])"
+    r"(?<![\w#])(?P<cur>US\$|[$€£])?\s?(?P<sign>(?<!\S)[-−+])?"
+    r"(?P<n>\d+(?:[.,'’\u00a0\u202f ]\d{3})+(?:[.,]\d+)?(?!\d)|\d+(?:[.,]\d+)?)(?![\d])"
     r"(?P<ord>st|nd|rd|th|º|ª)?(?P<tail>[^\W\d_]*)",
     re.IGNORECASE,
 )
 _NUMBER_WORD = re.compile(r"\b(" + "|".join(sorted(_WORDS, key=len, reverse=True)) + r")\b", re.IGNORECASE)
 _AFTER = re.compile(r"[\s-]*(?P<word>[^\W\d_]+\.?|[%€$£°º]\w?)")
+_HOURS = {"midnight": 0.0, "noon": 720.0, "midday": 720.0, "medianoche": 0.0, "mediodía": 720.0}
+_HOUR = re.compile(r"\b(?:" + "|".join(_HOURS) + r")\b", re.IGNORECASE)
 _APPROXIMATE = re.compile(
-    r"(?:about|around|approximately|approx\.?|roughly|nearly|almost|over|more than|some|up to|under|less than|circa|ca\.|~|≈|unos|unas|"
-    r"cerca de|casi|más de|menos de|aproximadamente|alrededor de|en torno a)\s*(?:de\s+)?[$€£]?\s*$",
+    r"(?:about|around|approximately|approx\.?|roughly|nearly|almost|over|more than|some|up to|under|less than|circa|ca\.|~|≈|"
+    r"unos|unas|cerca de|casi|más de|menos de|aproximadamente|alrededor de|en torno a)\s*(?:de\s+)?[$€£]?\s*$",
     re.IGNORECASE,
 )
 
@@ -185,6 +196,9 @@ def find_quantities(text: str, language: str = "en", taken: Collection[tuple[int
             quantity = _figure(text, match, language)
             if quantity is not None:
                 found.append(quantity)
+    found.extend(
+        Quantity(frozenset({_HOURS[m[0].casefold()]}), "clock", *m.span(), 1.0, True, True) for m in _HOUR.finditer(text)
+    )
     found.extend(_spelled(text, blocked))
     return sorted(found, key=lambda quantity: quantity.start)
 
@@ -244,9 +258,10 @@ def _unit_after(text: str, end: int, has_currency: bool) -> tuple[float, tuple[s
     for phrase, unit in _PHRASES:
         if plain.startswith(phrase):
             return factor, (unit, 1), end + len(rest) - len(plain) + len(phrase)
-    word = re.match(r"[^\W\d_]+|[%€$£]|[°º]\s?[cf]\b", plain)
-    token = word.group().replace(" ", "") if word else ""
-    if token in _UNITS and not (len(token) == 1 and token.isalpha() and token in "svlm" and len(plain) == len(rest) and rest[:1] == " "):
+    unit_word = re.match(r"[^\W\d_]+|[%€$£]|[°º]\s?[cf]\b", plain)
+    token = unit_word.group().replace(" ", "") if unit_word else ""
+    is_lone_letter = token in ("s", "v", "l", "m") and rest[:1] == " " and has_currency
+    if token in _UNITS and not is_lone_letter:
         return factor, _UNITS[token], end + len(rest) - len(plain) + len(token)
     return factor, ("", 1), end
 
@@ -289,9 +304,9 @@ def _readings(match: re.Match[str]) -> list[tuple[int, int, int]]:
     if match["slash"]:
         year = int(match["sy"]) + (2000 if len(match["sy"]) == 2 else 0)
         return [(year, int(match["s2"]), int(match["s1"])), (year, int(match["s1"]), int(match["s2"]))]
-    for month, day, year in (("m1", "d1", "y1"), ("m2", "d2", "y2")):
+    for month, day, y in (("m1", "d1", "y1"), ("m2", "d2", "y2")):
         if match[month]:
-            return [(int(match[year] or 0), MONTHS[match[month].casefold()], int(match[day]))]
+            return [(int(match[y] or 0), MONTHS[match[month].casefold()], int(match[day]))]
     return [(int(match["y3"]), MONTHS[match["m3"].casefold()], 0)]
 
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
-from math import exp, log, log1p
+from math import exp, log1p
 from typing import Any, Protocol
 
-from rag.checker.evidence import Evidence, Word, content_words
+from rag.checker.evidence import Evidence, Word, content_words, figures, language_of
 from rag.checker.gates import Finding
 
 _CANDIDATES = 8  # sentences looked at closely; more changed no feature on ragtruth_train beyond the third decimal
@@ -50,7 +50,6 @@ class LogisticSupport:
         self.name = str(found["name"])
         self.version = str(found["version"])
         self.threshold = float(found["threshold"])
-        self.span_share = float(found.get("span_share", 0.6))
         self._weights = {str(name): float(value) for name, value in found["weights"].items()}
         self._intercept = float(found["intercept"])
 
@@ -71,8 +70,13 @@ class Alignment:
         self.evidence = evidence
         self.words: list[Word] = content_words(claim, evidence.language)
         self.context = frozenset(term for word in content_words(context, evidence.language) for term in word.terms)
+        agreed = evidence.agreeing(figures(claim, language_of(claim, evidence.language)))
+        # Sentences that hold a word's number or date in another notation: "two weeks" for "14 days".
+        self.elsewhere = [
+            frozenset(n for start, end, numbers in agreed if start <= word.start < end for n in numbers) for word in self.words
+        ]
         vocabulary = evidence.postings.keys()
-        self.found = [_credit(word, vocabulary) for word in self.words]
+        self.found = [1.0 if also else _credit(w, vocabulary) for w, also in zip(self.words, self.elsewhere, strict=True)]
         self.weights = [evidence.weight(word.key) for word in self.words]
         self.candidates = self._candidates()
 
@@ -85,12 +89,19 @@ class Alignment:
             for number in self.evidence.postings.get(term, ()):
                 if number in sums:
                     sums[number] += 0.1 * self.evidence.weight(term)
+        for word, numbers in zip(self.words, self.elsewhere, strict=True):
+            for number in numbers:
+                if word.key not in self.evidence.bags[number]:
+                    sums[number] = sums.get(number, 0.0) + self.evidence.weight(word.key)
         return sorted(sums, key=lambda number: (-sums[number], number))[:_CANDIDATES]
 
     def covered(self, numbers: Sequence[int]) -> list[float]:
         """For each word of the claim, how far these sentences together hold it, in [0, 1]."""
         bag = frozenset().union(*(self.evidence.bags[number] for number in numbers))
-        return [_credit(word, bag) for word in self.words]
+        return [
+            1.0 if not also.isdisjoint(numbers) else _credit(word, bag)
+            for word, also in zip(self.words, self.elsewhere, strict=True)
+        ]
 
     def share(self, numbers: Sequence[int]) -> float:
         """Weighted share of the claim's words that these sentences hold; 1 for a claim without content words."""
@@ -151,12 +162,6 @@ def features(alignment: Alignment, findings: Sequence[Finding]) -> dict[str, flo
 def sigmoid(value: float) -> float:
     """Logistic function, safe for large values of either sign."""
     return 1 / (1 + exp(-value)) if value >= 0 else exp(value) / (1 + exp(value))
-
-
-def logit(probability: float) -> float:
-    """Inverse of the logistic function; probabilities nearer to 0 or 1 than 1e-6 are moved there."""
-    probability = min(max(probability, 1e-6), 1 - 1e-6)
-    return log(probability / (1 - probability))
 
 
 def _credit(word: Word, bag: "frozenset[str] | Mapping[str, Any] | Any") -> float:

@@ -3,25 +3,36 @@
 Lists only, folded (no accents, no capitals). What is not in a list is not noticed.
 """
 
-NEGATIONS = frozenset(
-    """not no never n't cannot without neither nor none nobody nothing
-    nunca jamas sin ningun ninguna ninguno tampoco nadie nada ni
-    nicht kein keine keinen keiner nie niemals ohne weder
-    ne pas jamais aucun aucune sans""".split()
+NEGATIONS = {
+    "en": frozenset("not no never n't cannot without neither nor none nobody nothing".split()),
+    "es": frozenset("no nunca jamas sin ningun ninguna ninguno tampoco nadie nada ni".split()),
+    "de": frozenset("nicht kein keine keinen keiner nie niemals ohne weder".split()),
+    "fr": frozenset("ne pas jamais aucun aucune sans".split()),
+}
+# Verbs that deny by themselves; with one of them on either side, counting negations proves nothing.
+HEDGED_NEGATIONS = frozenset(
+    """avoid avoids avoided avoiding fail fails failed refuse refuses refused unable impossible prevent prevents prevented
+    lack lacks lacked deny denies denied unless except only but however although evitar evita evitan impide impedir imposible
+    falta carece salvo excepto solo solamente pero aunque sino""".split()
 )
 _OPPOSITE_GROUPS = (
     ("all every each always todos todas siempre", "some sometimes few occasionally algunos algunas pocos"),
     ("before prior antes", "after following despues tras"),
     ("above over exceeds more mas encima supera", "below under less fewer menos debajo"),
     ("minimum least minimo", "maximum most maximo"),
-    ("increase increases increased increasing rise rises rose rising grew grow growth aumento aumenta aumentaron aumentar subio sube crecio crece",
-     "decrease decreases decreased decreasing fall falls fell falling decline declined declines drop dropped reduced disminuyo disminuye bajo baja redujo cayo cae descendio"),
-    ("include includes included including incluye incluyen incluido incluida", "exclude excludes excluded excluding excluye excluyen excluido excluida"),
-    ("allowed permitted allows permits permitido permitida permite", "forbidden prohibited prohibits banned prohibido prohibida prohibe"),
+    ("increase increases increased increasing rise rises rose rising grew grow growth aumento aumenta "
+     "aumentaron aumentar subio sube crecio crece",
+     "decrease decreases decreased decreasing fall falls fell falling decline declined declines drop "
+      "dropped reduced disminuyo disminuye bajo baja redujo cayo cae descendio"),
+    ("include includes included including incluye incluyen incluido incluida",
+     "exclude excludes excluded excluding excluye excluyen excluido excluida"),
+    ("allowed permitted allows permits permitido permitida permite",
+     "forbidden prohibited prohibits banned prohibido prohibida prohibe"),
     ("mandatory required compulsory obligatorio obligatoria", "optional voluntary opcional voluntario voluntaria"),
     ("first primero primera primer", "last ultimo ultima"),
     ("higher highest mayor superior", "lower lowest menor inferior"),
-    ("accept accepts accepted approved aceptado aprobado aprobada", "reject rejects rejected denied rechazado rechazada denegado"),
+    ("accept accepts accepted approved aceptado aprobado aprobada",
+     "reject rejects rejected denied rechazado rechazada denegado"),
     ("internal interno interna", "external externo externa"),
     ("open opens opened abre abierto abierta", "closed closes close cierra cerrado cerrada"),
     ("true verdadero", "false falso"),
@@ -43,7 +54,13 @@ for _word in ("este", "bajo", "baja", "sobre"):
 
 # Capitalised by habit, never the name that a source must contain.
 ORDINARY_OPENERS = frozenset(
-    """i monday tuesday wednesday thursday friday saturday sunday lunes martes miercoles jueves viernes sabado domingo
-    yes no ok step steps note paso nota mr mrs ms dr sr sra don dona passage passages document source
-    additionally however overall according""".split()
+    """i am pm monday tuesday wednesday thursday friday saturday sunday lunes martes miercoles jueves viernes sabado domingo
+    mon tue wed thu fri sat sun yes ok step steps note paso nota mr mrs ms dr sr sra don dona passage passages document source
+    additionally however overall according although while since because despite unlike like both many most several during
+    through within finally former current today yesterday recently currently based given using president professor minister
+    king queen saint captain another one two three four five six seven eight nine ten once until unless whether either neither
+    every even just still yet thus hence therefore moreover furthermore instead meanwhile later earlier last next first second
+    third new old other others located founded born known called named against among per via plus
+    ademas aunque mientras segun tambien despues antes durante actualmente finalmente cada otro otra otros otras dos tres
+    presidente profesor ministro rey reina santo san primer primera ultimo ultima nuevo nueva""".split()
 )

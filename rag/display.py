@@ -1,0 +1,85 @@
+"""Answers, passages and verdicts as a person reads them in a terminal. Text from documents never becomes markup."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from rag.answers import Answer, Citation, Claim, Passage
+from rag.messages import message
+
+_STYLES = {"supported": "green", "contradicted": "red", "not_enough": "yellow"}
+_SHOWN_CHARS = 300
+
+
+def show_answer(out: Console, answer: Answer, *, with_draft: bool = False) -> None:
+    """Print an answer: its text, then every claim with its verdict and citations, then what was withheld.
+
+    `with_draft` also prints what the language model wrote before the check.
+    """
+    out.print(Text(f"\n{answer.question}", style="bold"))
+    if with_draft and answer.draft:
+        out.print(Text("The model wrote:", style="italic"))
+        out.print(Text(f"  {answer.draft}", style="dim"))
+        out.print(Text("After the check:", style="italic"))
+    if answer.reason == "fallback_quotes":
+        out.print(Text(message("fallback", answer.language), style="italic"))
+    out.print(Text(answer.text))
+    for claim in answer.claims:
+        _show_claim(out, claim)
+    if answer.withheld:
+        out.print(Text(message("withheld", answer.language, n=len(answer.withheld)) + ":", style="italic"))
+        for claim in answer.withheld:
+            _show_claim(out, claim)
+    if answer.abstained and answer.passages:
+        out.print(Text(message("nearest", answer.language) + ":", style="dim"))
+        for passage in answer.passages[:3]:
+            out.print(Text(f"  {_place(passage.document, passage.page)}: {_short(passage.text, 120)}", style="dim"))
+
+
+def show_passages(out: Console, passages: Sequence[Passage]) -> None:
+    """Print retrieved passages, best first."""
+    for passage in passages:
+        head = Text(f"{passage.rank:>2}. {_place(passage.document, passage.page)}", style="bold")
+        head.append(f"  {passage.score:.2f}  [{passage.start}:{passage.end}]", style="dim")
+        out.print(head)
+        out.print(Text(f"    {_short(passage.text, _SHOWN_CHARS)}"))
+    if not passages:
+        out.print("nothing found")
+
+
+def show_check(out: Console, result: Mapping[str, Any]) -> None:
+    """Print the verdicts of a checked answer."""
+    verdict = "supported" if result["supported"] else "not supported"
+    out.print(Text(f"{verdict} ({result['score']:.2f})", style="bold"))
+    for claim in result["claims"]:
+        line = Text(f"  [{claim['verdict']}]", style=_STYLES[claim["verdict"]])
+        line.append(f" {_short(claim['text'], _SHOWN_CHARS)} ({claim['score']:.2f})", style="default")
+        out.print(line)
+        for citation in claim["citations"]:
+            out.print(Text(f"      {citation['source']}: “{_short(citation['quote'], _SHOWN_CHARS)}”", style="dim"))
+
+
+def _show_claim(out: Console, claim: Claim) -> None:
+    line = Text(f"  [{claim.verdict}]", style=_STYLES[claim.verdict])
+    line.append(f" {_short(claim.text, _SHOWN_CHARS)}", style="default")
+    if claim.verdict != "supported":
+        line.append(f"  ({claim.reason}{': ' + claim.detail if claim.detail else ''})", style="dim")
+    out.print(line)
+    for citation in claim.citations:
+        _show_citation(out, citation)
+
+
+def _show_citation(out: Console, citation: Citation) -> None:
+    place = _place(citation.document, citation.page)
+    out.print(Text(f"      {place}: “{_short(citation.quote, _SHOWN_CHARS)}”", style="dim"))
+
+
+def _place(document: str, page: int | None) -> str:
+    return document if page is None else f"{document}, p. {page}"
+
+
+def _short(text: str, limit: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

@@ -1,0 +1,86 @@
+"""Put the parts together as the configuration says. The only place that knows which class stands behind which setting."""
+
+from pathlib import Path
+
+from ingest.embedder import Embedder
+from ingest.store import Store
+from rag.checker.check import Checker
+from rag.config import GeneratorConfig, RagConfig
+from rag.generators import Generator
+from rag.generators.quote import QuoteGenerator
+from rag.pipeline import Engine
+from rag.retriever import Retriever, RetrieverSettings
+
+
+def build_retriever(config: RagConfig, embedder: Embedder | None = None) -> Retriever:
+    """Open the store and make its retriever.
+
+    Raises: StoreMissing, StoreMismatch.
+    """
+    embedder = embedder or config.embedder.embedder()
+    store = Store.open(Path(config.store.path), embedder=embedder.name)
+    settings = RetrieverSettings(
+        config.retriever.n_candidates, config.retriever.dense_weight, config.retriever.dense_weight_unknown
+    )
+    return Retriever(store, embedder, settings)
+
+
+def build_checker(config: RagConfig) -> Checker:
+    """Make the checker.
+
+    Raises: CheckerError.
+    """
+    return Checker(config.embedder.embedder(), _or_none(config.checker.threshold))
+
+
+def build_generator(config: GeneratorConfig, quoter: QuoteGenerator) -> Generator:
+    """Make the generator that the configuration names.
+
+    Raises: GeneratorError when its settings are incomplete.
+    """
+    if config.kind == "llamacpp":
+        from rag.generators.llamacpp import PACKAGED, LlamaCppGenerator
+
+        return LlamaCppGenerator(
+            config.model or PACKAGED,
+            temperature=config.temperature,
+            max_output_tokens=config.max_output_tokens,
+            max_prompt_tokens=config.max_prompt_tokens,
+            n_threads=config.n_threads,
+        )
+    if config.kind == "openai":
+        from rag.generators.openai import OpenAIGenerator
+
+        return OpenAIGenerator(
+            config.base_url,
+            config.model,
+            api_key_env=config.api_key_env,
+            temperature=config.temperature,
+            max_output_tokens=config.max_output_tokens,
+            max_prompt_tokens=config.max_prompt_tokens,
+            timeout_s=config.timeout_s,
+            reasoning_effort=config.reasoning_effort,
+        )
+    return quoter
+
+
+def build_engine(config: RagConfig) -> Engine:
+    """Make everything that answering needs.
+
+    Raises: StoreError, GeneratorError, CheckerError.
+    """
+    embedder = config.embedder.embedder()
+    quoter = QuoteGenerator(embedder, threshold=_or_none(config.answer.quote_threshold), max_quotes=config.answer.max_quotes)
+    return Engine(
+        retriever=build_retriever(config, embedder),
+        generator=build_generator(config.generator, quoter),
+        quoter=quoter,
+        checker=Checker(embedder, _or_none(config.checker.threshold)),
+        embedder_name=embedder.name,
+        top_k=config.retriever.top_k,
+        max_question_chars=config.answer.max_question_chars,
+    )
+
+
+def _or_none(value: float) -> float | None:
+    return None if value < 0 else value

@@ -1,0 +1,381 @@
+"""Fit the quoting voice: build examples from question sets, fit the two regressions, choose the thresholds, write `quote.json`.
+
+`python -m rag.generators.fit_quote --bench DIR [--limit N]`. Retrieval is a small one in memory (BM25 and, where the embedder
+knows the language, cosines), so that the fit needs no store. It trains only on sets whose terms allow it; figures that it
+prints are of documents left out of the fit.
+"""
+
+import argparse
+import json
+import random
+import sys
+import tarfile
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import log
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.analysis import terms
+from ingest.chunker import ChunkerSettings, chunk_document, embedded_text
+from ingest.documents import Chunk
+from ingest.embedder import Embedder, SentenceTransformerEmbedder, Vectors
+from ingest.loaders import load_file
+from rag.answers import Passage
+from rag.generators import Request
+from rag.generators.quote import QuoteGenerator, Ranked, question_features
+
+TRAINING_SETS = ("squad2", "squad_es", "xquad_en", "xquad_es", "xquad_de", "clapnq")
+_K1, _B = 1.2, 0.75  # Source: Robertson and Zaragoza 2009, the usual BM25 constants
+_DENSE_SHARE = 0.45
+_MIN_SHARE = 0.9  # of a gold span's characters that a right sentence holds
+_FOLDS = 5
+_PICK_PENALTY, _ANSWER_PENALTY = 3e-4, 2e-3
+_FURTHER = 0.5  # log-odds by which a further quote may be worse than the best
+_VERSION = "1"
+_WRONG_SHARE = 0.25  # of unanswerable questions that may be answered, on the set that sets the threshold
+# What a feature may speak for. Without this, features that go together get weights against each other that hold for these
+# sets alone.
+_FOR = frozenset(
+    """own own_plain own_whole above window passage passage_whole heaviest pairs cosine fresh lowest rank asked kind_why
+    kind_money kind_duration kind_percent kind_number kind_when kind_where kind_who logit lead top_passage top_cosine
+    top_own""".split()
+)
+_AGAINST = frozenset(
+    """missing gap gaps figure_missing_own figure_missing_above figure_missing name_missing_own name_missing_above name_missing
+    opposite negation_differs short crowd leans""".split()
+)
+# The question sets are articles: no tables, no series of products, no FAQ. What they cannot teach is set by hand.
+_UNTAUGHT = frozenset("first rival identifier_missing asked is_row is_item is_list is_cells negated".split())
+_FIXED_PICK = {"rival": -3.0, "identifier_missing": -2.0, "asked": 1.0}
+_FIXED_ANSWER = {"rival": -2.0, "identifier_missing": -4.0, "figure_missing": -1.5, "asked": 1.0}
+# Questions that people asked a search engine count more than those written for a paragraph, of which there are many more.
+_SET_WEIGHTS = {"clapnq": 4.0, "xquad_en": 0.5, "xquad_es": 0.5, "xquad_de": 0.5}
+Array = NDArray[np.float64]
+
+
+class CachingEmbedder:
+    """An embedder that remembers: the sentences of a corpus come back for question after question."""
+
+    def __init__(self, inner: Embedder) -> None:
+        """Wrap `inner`."""
+        self.name, self.languages = inner.name, inner.languages
+        self._inner = inner
+        self._known: dict[str, Vectors] = {}
+
+    @property
+    def dim(self) -> int:
+        """Number of dimensions of a vector."""
+        return self._inner.dim
+
+    @property
+    def max_tokens(self) -> int:
+        """Most tokens of one text that the model reads, special tokens included."""
+        return self._inner.max_tokens
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Embed texts: (n, dim) float32, unit length."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        self._known.update(zip(new, self._inner.encode(new), strict=True) if new else ())
+        return np.stack([self._known[text] for text in texts])
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Embed questions: (n, dim) float32, unit length."""
+        return self._inner.encode_queries(texts)
+
+    def token_starts(self, text: str) -> list[int]:
+        """Character position at which each token of `text` starts, ascending, without special tokens."""
+        return self._inner.token_starts(text)
+
+
+class MemoryIndex:
+    """BM25 and cosines over the chunks of one corpus, for measurements."""
+
+    def __init__(self, chunks: Sequence[Chunk], embedder: Embedder, language: str) -> None:
+        """Index the chunks; vectors only where the embedder knows the questions' `language`."""
+        self.chunks = list(chunks)
+        self._embedder = embedder
+        is_known = embedder.languages is None or language in embedder.languages
+        self._vectors = embedder.encode([embedded_text(chunk) for chunk in chunks]) if is_known else None
+        bags = [Counter(terms(f"{chunk.context}\n{chunk.text}", chunk.language)) for chunk in chunks]
+        lengths = [sum(bag.values()) for bag in bags]
+        mean = sum(lengths) / max(len(lengths), 1)
+        self._postings: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        for number, (bag, length) in enumerate(zip(bags, lengths, strict=True)):
+            for term, count in bag.items():
+                gain = count * (_K1 + 1) / (count + _K1 * (1 - _B + _B * length / mean))
+                self._postings[term].append((number, gain))
+
+    def search(self, question: str, language: str, top_k: int = 10, among: frozenset[str] | None = None) -> list[Passage]:
+        """The best passages for a question, of the documents `among` where they are given."""
+        scores = np.zeros(len(self.chunks))
+        for term in terms(question, language):
+            found = self._postings.get(term, ())
+            rarity = log(1 + (len(self.chunks) - len(found) + 0.5) / (len(found) + 0.5))
+            for number, gain in found:
+                scores[number] += rarity * gain
+        if self._vectors is not None:
+            dense = self._vectors @ self._embedder.encode_queries([question])[0]
+            scores = (1 - _DENSE_SHARE) * _standard(scores) + _DENSE_SHARE * _standard(dense.astype(np.float64))
+        if among is not None:
+            scores = np.where([chunk.document in among for chunk in self.chunks], scores, -np.inf)
+        order = [int(i) for i in np.argsort(-scores, kind="stable")[:top_k] if np.isfinite(scores[i])]
+        return [_passage(self.chunks[i], float(scores[i]), rank) for rank, i in enumerate(order, start=1)]
+
+
+def _standard(scores: Array) -> Array:
+    top = np.sort(scores)[-100:]
+    return np.asarray((scores - top.mean()) / (top.std() + 1e-9))
+
+
+def _passage(chunk: Chunk, score: float, rank: int) -> Passage:
+    return Passage(
+        chunk=chunk.id, document=chunk.document, start=chunk.start, end=chunk.end, text=chunk.text, page=chunk.page,
+        score=score, rank=rank, context=chunk.context, language=chunk.language,
+    )  # fmt: skip
+
+
+def load_set(folder: Path, embedder: Embedder) -> tuple[list[Chunk], list[dict[str, Any]]]:
+    """Chunks and questions of one set in the benchmark format; PDF corpora are folders, the others archives."""
+    questions = [json.loads(line) for line in (folder / "questions.jsonl").read_text(encoding="utf-8").splitlines()]
+    with tempfile.TemporaryDirectory() as temporary:
+        root = folder / "corpus"
+        if not root.is_dir():
+            with tarfile.open(folder / "corpus.tar.gz") as archive:
+                archive.extractall(temporary, filter="data")
+            root = Path(temporary) / "corpus"
+        paths = sorted(path for path in root.rglob("*") if path.is_file())
+        documents = [load_file(path, path.relative_to(root).as_posix()) for path in paths]
+        return [
+            chunk
+            for document in documents
+            for chunk in chunk_document(document, embedder.token_starts, ChunkerSettings(), embedder.languages)
+        ], questions
+
+
+@dataclass(frozen=True)
+class Example:
+    """One question: candidates as ranked when it was built, and which of them hold a whole gold item."""
+
+    source: str
+    document: str
+    is_answerable: bool
+    candidates: tuple[Ranked, ...]
+    is_right: tuple[bool, ...]
+
+
+def right_candidates(question: Mapping[str, Any], passages: Sequence[Passage], ranked: Sequence[Ranked]) -> tuple[bool, ...]:
+    """For each candidate, whether it holds at least 90 % of the characters of a gold item."""
+    found = []
+    for item in ranked:
+        passage, unit = passages[item.candidate.passage], item.candidate.unit
+        start, end = passage.start + unit.start, passage.start + unit.end
+        found.append(
+            any(
+                gold["document"] == passage.document
+                and gold["start"] is not None
+                and min(end, gold["end"]) - max(start, gold["start"]) >= _MIN_SHARE * (gold["end"] - gold["start"])
+                for gold in question["gold"]
+            )
+        )
+    return tuple(found)
+
+
+def examples(name: str, folder: Path, embedder: Embedder, limit: int | None) -> Iterator[Example]:
+    """Retrieve for the questions of a set and compute the features of every candidate sentence."""
+    chunks, questions = load_set(folder, embedder)
+    if limit is not None and limit < len(questions):
+        questions = random.Random(7).sample(questions, limit)
+    index = MemoryIndex(chunks, embedder, questions[0]["lang"])
+    generator = QuoteGenerator(embedder)
+    for question in questions:
+        passages = index.search(question["question"], question["lang"])
+        ranked = generator.rank(Request(question["question"], passages, question["lang"]))
+        about = question.get("about") or (question["gold"] or [{"document": passages[0].document}])[0]
+        yield Example(
+            name, about["document"], question["answerable"], tuple(ranked), right_candidates(question, passages, ranked)
+        )
+
+
+@dataclass(frozen=True)
+class Regression:
+    """A fitted logistic regression: names, weights on the features as they are, intercept."""
+
+    names: tuple[str, ...]
+    weights: Array
+    intercept: float
+    fixed: Mapping[str, float]
+
+    def __call__(self, table: Array) -> Array:
+        """Log-odds for each row of features."""
+        by_hand = np.array([self.fixed.get(name, 0.0) for name in self.names])
+        return np.asarray(table @ (self.weights + by_hand) + self.intercept)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `quote.json` holds of it."""
+        pairs = [(name, round(float(value), 4)) for name, value in zip(self.names, self.weights, strict=True)]
+        weights = {name: value for name, value in pairs if value}
+        return {"intercept": round(self.intercept, 4), "weights": weights, "fixed": dict(self.fixed)}
+
+
+def fit_pick(found: Sequence[Example]) -> Regression:
+    """Fit which sentence of those on offer is right: a conditional logit, each question counting once."""
+    from scipy.optimize import minimize
+
+    usable = [example for example in found if any(example.is_right)]
+    names = tuple(usable[0].candidates[0].features)
+    table = np.array([list(item.features.values()) for example in usable for item in example.candidates])
+    right = np.array([flag for example in usable for flag in example.is_right], dtype=float)
+    lengths = [len(example.candidates) for example in usable]
+    starts, of = np.cumsum([0, *lengths[:-1]]), np.repeat(np.arange(len(usable)), lengths)
+    scale = table.std(axis=0) + 1e-6
+    scaled = table / scale
+
+    def loss(weights: Array) -> tuple[float, Array]:
+        scores = scaled @ weights
+        mass = np.exp(scores - np.maximum.reduceat(scores, starts)[of])
+        whole, good = np.add.reduceat(mass, starts), np.add.reduceat(mass * right, starts)
+        gradient = scaled.T @ (mass * right / good[of] - mass / whole[of])
+        value = -np.log(good / whole).mean() + _PICK_PENALTY * weights @ weights
+        return float(value), -gradient / len(usable) + 2 * _PICK_PENALTY * weights
+
+    solved = minimize(loss, np.zeros(len(names)), jac=True, method="L-BFGS-B", bounds=_bounds(names))
+    return Regression(names, solved.x / scale, 0.0, _FIXED_PICK)
+
+
+def _bounds(names: Sequence[str]) -> list[tuple[float | None, float | None]]:
+    return [
+        (0.0, 0.0) if name in _UNTAUGHT else (0.0, None) if name in _FOR else (None, 0.0) if name in _AGAINST else (None, None)
+        for name in names
+    ]
+
+
+def fit_answer(found: Sequence[Example], pick: Regression) -> Regression:
+    """Fit whether the best sentence answers; answerable questions for which it is the wrong one teach nothing here."""
+    from scipy.optimize import minimize
+
+    rows, labels, counts = [], [], []
+    for example in found:
+        ranked, right = reranked(example, pick)
+        if right[0] or not example.is_answerable:
+            rows.append(question_features(ranked))
+            labels.append(1.0 if example.is_answerable else -1.0)
+            counts.append(_SET_WEIGHTS.get(example.source, 1.0))
+    names = tuple(rows[0])
+    table = np.array([list(row.values()) for row in rows])
+    by_hand = table @ np.array([_FIXED_ANSWER.get(name, 0.0) for name in names])
+    signs, shares = np.array(labels), np.array(counts) / sum(counts)
+    mean, scale = table.mean(axis=0), table.std(axis=0) + 1e-6
+    scaled = np.hstack([(table - mean) / scale, np.ones((len(table), 1))])
+
+    def loss(weights: Array) -> tuple[float, Array]:
+        margins = signs * (scaled @ weights + by_hand)
+        shrunk = np.append(weights[:-1], 0.0)
+        gradient = -(scaled.T @ (shares * signs / (1 + np.exp(margins)))) + 2 * _ANSWER_PENALTY * shrunk
+        return float(shares @ np.logaddexp(0, -margins) + _ANSWER_PENALTY * shrunk @ shrunk), gradient
+
+    start = np.zeros(len(names) + 1)
+    solved = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[*_bounds(names), (None, None)])
+    weights = solved.x[:-1] / scale
+    return Regression(names, weights, float(solved.x[-1] - mean @ weights), _FIXED_ANSWER)
+
+
+def reranked(example: Example, pick: Regression) -> tuple[list[Ranked], list[bool]]:
+    """The candidates in the order of another regression, and their labels in the same order."""
+    logits = pick(np.array([list(item.features.values()) for item in example.candidates]))
+    order = np.argsort(-logits, kind="stable")
+    ranked = [
+        Ranked(example.candidates[i].candidate, example.candidates[i].features, float(logits[i])) for i in order
+    ]
+    return ranked, [example.is_right[i] for i in order]
+
+
+def judged(found: Sequence[Example], pick: Regression, answer: Regression) -> tuple[Array, NDArray[np.bool_]]:
+    """For each example the probability that it is answered, and whether the best sentence is right."""
+    rows, right = [], []
+    for example in found:
+        ranked, flags = reranked(example, pick)
+        rows.append(list(question_features(ranked).values()))
+        right.append(flags[0])
+    return 1 / (1 + np.exp(-answer(np.array(rows)))), np.array(right)
+
+
+def cross_validated(found: Sequence[Example]) -> tuple[Array, NDArray[np.bool_]]:
+    """What `judged` says of each example when its document was left out of the fit."""
+    documents = sorted({(example.source, example.document) for example in found})
+    random.Random(11).shuffle(documents)
+    fold = {document: number % _FOLDS for number, document in enumerate(documents)}
+    folds = np.array([fold[(example.source, example.document)] for example in found])
+    probabilities, right = np.zeros(len(found)), np.zeros(len(found), dtype=bool)
+    for number in range(_FOLDS):
+        rest = [example for example, own in zip(found, folds, strict=True) if own != number]
+        held = [example for example, own in zip(found, folds, strict=True) if own == number]
+        pick = fit_pick(rest)
+        probabilities[folds == number], right[folds == number] = judged(held, pick, fit_answer(rest, pick))
+    return probabilities, right
+
+
+def report(found: Sequence[Example], probabilities: Array, right: NDArray[np.bool_], thresholds: Mapping[str, float]) -> Any:
+    """Shares in percent for each set: abstained, wrongly answered, best sentence right."""
+    lines: dict[str, dict[str, float]] = {}
+    for source in dict.fromkeys(example.source for example in found):
+        mask = np.array([example.source == source for example in found])
+        answerable = np.array([example.is_answerable for example in found])
+        known = next(e for e in found if e.source == source).candidates[0].features["has_cosine"]
+        answered = probabilities >= thresholds["known" if known else "unknown"]
+        yes, no = mask & answerable, mask & ~answerable
+        lines[source] = {"n_answerable": int(yes.sum()), "n_unanswerable": int(no.sum())}
+        if yes.any():
+            lines[source]["best_sentence_right"] = round(100 * float(right[yes].mean()), 1)
+            lines[source]["answerable_abstained"] = round(100 * float(1 - answered[yes].mean()), 1)
+        if no.any():
+            lines[source]["unanswerable_answered"] = round(100 * float(answered[no].mean()), 1)
+    return lines
+
+
+def thresholds_for(found: Sequence[Example], probabilities: Array) -> dict[str, float]:
+    """One threshold per class of language: the one at which `_WRONG_SHARE` of a set's unanswerable questions are answered."""
+    chosen = {}
+    for name, source in (("known", "squad2"), ("unknown", "squad_es")):
+        scores = [p for p, e in zip(probabilities, found, strict=True) if e.source == source and not e.is_answerable]
+        chosen[name] = round(float(np.quantile(scores, 1 - _WRONG_SHARE)), 4) if scores else 0.5
+    return chosen
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build, fit, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bench", type=Path, required=True, help="folder with the question sets")
+    parser.add_argument("--limit", type=int, help="most questions of a set")
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("quote.json"))
+    options = parser.parse_args(arguments)
+    embedder = CachingEmbedder(SentenceTransformerEmbedder())
+    found = []
+    for name in TRAINING_SETS:
+        print(f"reading {name}", file=sys.stderr)
+        found += [e for e in examples(name, options.bench / name, embedder, options.limit) if e.candidates]
+    probabilities, right = cross_validated(found)
+    thresholds = thresholds_for(found, probabilities)
+    figures = report(found, probabilities, right, thresholds)
+    print(json.dumps(figures, indent=1))
+    pick = fit_pick(found)
+    written = {
+        "name": "quote",
+        "version": _VERSION,
+        "fitted": {"sets": list(TRAINING_SETS), "n_questions": len(found), "limit": options.limit, "left_out": figures},
+        "thresholds": thresholds,
+        "further": _FURTHER,
+        "pick": pick.to_json(),
+        "answer": fit_answer(found, pick).to_json(),
+    }
+    options.out.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

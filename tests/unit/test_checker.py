@@ -1,0 +1,152 @@
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rag.checker.check import Checker, check_answer
+from rag.errors import CheckerError
+
+PUMP = (
+    "The Corvo 200 pump was released on 5 March 2024. It weighs 3.5 kg and costs 1,250 euros. "
+    "Refunds are not allowed after 14 days. The warranty of the pump covers the motor for two years."
+)
+BOMBA = "La bomba Corvo 200 pesa 3,5 kg y cuesta 1.250 euros. No se admiten devoluciones después de 14 días."
+
+
+@pytest.fixture(scope="module")
+def checker():
+    return Checker()
+
+
+@pytest.mark.parametrize(
+    ("claim", "evidence"),
+    [
+        ("The Corvo 200 pump was released on 5 March 2024.", PUMP),
+        ("Refunds are not allowed after 14 days.", PUMP),
+        ("The Corvo 200 pump was released on March 5, 2024.", PUMP),
+        ("It weighs 3.5 kg.", PUMP),
+        ("The warranty of the pump covers the motor for 2 years.", PUMP),
+        ("No se admiten devoluciones después de 14 días.", BOMBA),
+        ("La bomba Corvo 200 pesa 3,5 kg.", BOMBA),
+        ("La bomba Corvo 200 cuesta 1250 euros.", BOMBA),
+    ],
+)
+def test_what_the_source_says_is_supported(checker, claim, evidence):
+    judgement = checker.judge(claim, [evidence])
+    assert (judgement.verdict, judgement.reason) == ("supported", "supported")
+    assert judgement.score >= checker.threshold and judgement.evidence and not judgement.unsupported_spans
+
+
+@pytest.mark.parametrize(
+    ("claim", "evidence", "verdict", "reason"),
+    [
+        ("It weighs 4.5 kg and costs 1,250 euros.", PUMP, "contradicted", "number"),
+        ("The Corvo 200 pump was released on 6 March 2024.", PUMP, "contradicted", "date"),
+        ("Refunds are allowed after 14 days.", PUMP, "contradicted", "negation"),
+        ("La bomba Corvo 200 pesa 4,5 kg y cuesta 1.250 euros.", BOMBA, "contradicted", "number"),
+        ("Se admiten devoluciones después de 14 días.", BOMBA, "contradicted", "negation"),
+        ("The Corvo 200 pump was designed by Laura Gómez.", PUMP, "not_enough", "name"),
+        ('The manual says "never open the pump".', PUMP, "not_enough", "quotation"),
+        ("Bananas grow best in humid tropical valleys.", PUMP, "not_enough", "low_support"),
+        ("Los plátanos crecen mejor en valles tropicales húmedos.", BOMBA, "not_enough", "low_support"),
+    ],
+)
+def test_what_the_source_does_not_say_is_not_supported(checker, claim, evidence, verdict, reason):
+    judgement = checker.judge(claim, [evidence])
+    assert (judgement.verdict, judgement.reason) == (verdict, reason)
+    assert judgement.score < checker.threshold and judgement.unsupported_spans
+
+
+@pytest.mark.parametrize("evidence", [[], [""], ["  \n"]])
+def test_without_evidence_nothing_is_supported(checker, evidence):
+    judgement = checker.judge("It weighs 3.5 kg.", evidence)
+    assert (judgement.verdict, judgement.reason, judgement.score) == ("not_enough", "no_source", 0.0)
+
+
+def test_evidence_is_named_by_its_place_among_the_texts_given(checker):
+    judgement = checker.judge("It weighs 3.5 kg.", ["", "Nothing here.", PUMP])
+    place, start, end, _ = judgement.evidence[0]
+    assert place == 2 and "3.5 kg" in PUMP[start:end]
+
+
+def test_words_inside_a_longer_sentence_are_not_verbatim_support(checker):
+    judgement = checker.judge("The pump is safe.", ["It is not true that the pump is safe."])
+    assert judgement.verdict != "supported"
+
+
+class Broken:
+    name, version, threshold = "broken", "1", 0.5
+
+    def __init__(self, values):
+        self.values = values
+
+    def probabilities(self, readings):
+        return self.values
+
+
+@pytest.mark.parametrize("values", [[], [float("nan")], [1.5], [0.9, 0.9]])
+def test_a_model_that_fails_is_an_error_and_never_support(values):
+    with pytest.raises(CheckerError):
+        Checker(model=Broken(values)).judge("The pump weighs little.", [PUMP])
+
+
+def test_a_sure_model_does_not_overrule_a_gate():
+    assert Checker(model=Broken([1.0])).judge("It weighs 4.5 kg.", [PUMP]).verdict == "contradicted"
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.0, -1, 7])
+def test_a_threshold_out_of_range_is_an_error(threshold):
+    with pytest.raises(CheckerError):
+        Checker(threshold=threshold)
+
+
+def test_an_answer_is_checked_claim_by_claim(checker):
+    answer = "It weighs 3.5 kg [a]. It costs 900 euros [a]."
+    output = check_answer(answer, [("a", PUMP)], checker)
+    assert output["supported"] is False
+    assert [claim["verdict"] for claim in output["claims"]] == ["supported", "contradicted"]
+    for claim in output["claims"]:
+        assert answer[claim["start"] : claim["end"]] == claim["text"]
+        for citation in claim["citations"]:
+            assert citation["source"] == "a" and PUMP[citation["start"] : citation["end"]] == citation["quote"]
+    (span,) = output["claims"][1]["unsupported_spans"]
+    assert answer[span["start"] : span["end"]] == "900 euros"
+
+
+def test_a_marked_claim_is_checked_only_against_what_it_cites(checker):
+    sources = [("a", PUMP), ("b", "The office is closed on Sundays.")]
+    assert check_answer("It weighs 3.5 kg [a].", sources, checker)["supported"]
+    assert not check_answer("It weighs 3.5 kg [b].", sources, checker)["supported"]
+    assert check_answer("It weighs 3.5 kg.", sources, checker)["supported"]
+
+
+def test_without_sources_every_claim_is_not_enough(checker):
+    output = check_answer("It weighs 3.5 kg. It floats.", [], checker)
+    assert [claim["verdict"] for claim in output["claims"]] == ["not_enough", "not_enough"]
+    assert not output["supported"] and output["score"] == 0
+
+
+@pytest.mark.parametrize("answer", ["", "Hello!", "The documents do not say.", "Los documentos no lo dicen."])
+def test_an_answer_without_claims_is_supported(checker, answer):
+    assert check_answer(answer, [("a", PUMP)], checker) == {"supported": True, "score": 1.0, "claims": []}
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(max_size=120), st.text(max_size=120))
+def test_any_answer_has_an_output_whose_spans_lie_in_it(answer, source):
+    output = check_answer(answer, [("a", source)], Checker())
+    assert 0 <= output["score"] <= 1
+    for claim in output["claims"]:
+        assert answer[claim["start"] : claim["end"]] == claim["text"]
+        assert all(claim["start"] <= span["start"] < span["end"] <= claim["end"] for span in claim["unsupported_spans"])
+
+
+def test_six_claims_against_five_passages_are_quick():
+    passages = [(str(i), " ".join(f"Part {i} number {k} weighs {k} kg and is blue." for k in range(22))) for i in range(5)]
+    answer = " ".join(f"Part {i} number {i} weighs {i} kg." for i in range(6))
+    checker = Checker()
+    check_answer(answer, passages[:1], checker)
+    started = time.perf_counter()
+    check_answer(answer, [(name, text + " End.") for name, text in passages], checker)
+    assert time.perf_counter() - started < 0.6  # 0.15 s is the aim on an idle machine; tests share theirs

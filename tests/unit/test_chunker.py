@@ -1,0 +1,101 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest.chunker import ChunkerSettings, chunk_document, embedded_text, word_starts
+from ingest.documents import Document, Heading, Page
+from ingest.loaders import load_bytes
+
+SMALL = ChunkerSettings(max_tokens=16, max_words=16, min_tokens=4, max_context_tokens=8)
+
+
+def chunks_of(text, sizes=SMALL, **fields):
+    document = Document("a.md", text, "0" * 64, **fields)
+    return chunk_document(document, word_starts, sizes)
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(st.text(alphabet="ab .\n|#-é1", max_size=60), max_size=6),
+    st.integers(min_value=16, max_value=60),
+)
+def test_chunks_are_exact_slices_that_cover_the_text_and_stay_on_their_page(texts, size):
+    text, pages = "", []
+    for number, part in enumerate(texts, start=1):
+        pages.append(Page(number, len(text), len(text) + len(part)))
+        text += part
+    sizes = ChunkerSettings(max_tokens=size, max_words=size, min_tokens=4, max_context_tokens=8)
+    document = Document("a.pdf", text, "0" * 64, pages=tuple(page for page in pages if page.start < page.end))
+    chunks = chunk_document(document, word_starts, sizes)
+    covered = []
+    for chunk in chunks:
+        assert document.text[chunk.start : chunk.end] == chunk.text
+        assert len(word_starts(chunk.text)) <= size
+        page = document.pages[[p.number for p in document.pages].index(chunk.page)]
+        assert page.start <= chunk.start < chunk.end <= page.end
+        covered.extend(range(chunk.start, chunk.end))
+    assert len(covered) == len(set(covered)), "no character is in two chunks"
+    assert all(text[i].isspace() for i in set(range(len(text))) - set(covered)), "every visible character is in a chunk"
+    assert len({chunk.id for chunk in chunks}) == len(chunks)
+
+
+def test_ids_depend_on_document_content_and_range_only():
+    first, again = chunks_of("One two three."), chunks_of("One two three.")
+    assert [c.id for c in first] == [c.id for c in again]
+    other = chunk_document(Document("b.md", "One two three.", "0" * 64), word_starts, SMALL)
+    assert other[0].id != first[0].id
+
+
+def test_a_paragraph_that_fits_is_kept_whole_and_a_long_one_is_cut_between_sentences():
+    short = "This paragraph is short enough to stay whole."
+    long = "The first sentence has some words. The second one has as many words. The third one ends it all."
+    texts = [chunk.text for chunk in chunks_of(f"{short}\n\n{long}")]
+    assert texts[0] == short
+    assert all(text.endswith(".") for text in texts)
+    assert len(texts) == 3
+
+
+def test_no_table_row_is_cut():
+    rows = [f"| item {n} | {n * 10} EUR |" for n in range(12)]
+    texts = [chunk.text for chunk in chunks_of("\n".join(rows))]
+    assert [line for text in texts for line in text.split("\n")] == rows
+
+
+def test_a_sentence_longer_than_a_chunk_is_cut_at_a_blank():
+    texts = [chunk.text for chunk in chunks_of(" ".join(f"w{n}" for n in range(50)))]
+    assert " ".join(texts).split() == [f"w{n}" for n in range(50)]
+
+
+def test_text_without_any_blank_is_still_bounded():
+    assert all(len(word_starts(c.text)) <= 16 for c in chunks_of("x.y" * 200))
+
+
+def test_heading_path_rides_along_and_sections_are_not_mixed():
+    document = load_bytes(b"# Handbook\n\n## Leave\n\nYou have days.\n\n## Travel\n\nBook early.\n", "h.md")
+    chunks = chunk_document(document, word_starts, ChunkerSettings())
+    by_text = {chunk.text.split("\n")[-1]: chunk for chunk in chunks}
+    assert by_text["You have days."].context == "Handbook > Leave"
+    assert by_text["Book early."].context == "Handbook > Travel"
+    assert "Leave" not in by_text["Book early."].text
+    assert embedded_text(by_text["Book early."]).startswith("Handbook > Travel\n")
+
+
+def test_a_long_heading_path_gives_way():
+    text = "Title of many words that go on and on and on"
+    document = Document("a.md", f"{text}\n\nBody.", "0" * 64, title=text, headings=(Heading(1, 0, len(text)),))
+    context = chunk_document(document, word_starts, SMALL)[0].context
+    assert 0 < len(word_starts(context)) <= SMALL.max_context_tokens
+
+
+def test_languages_foreign_to_the_embedder_are_measured_in_words():
+    text = " ".join(["palabra"] * 30)
+    crumbs = lambda t: list(range(len(t)))  # noqa: E731 - an embedder whose vocabulary knows only letters
+    known = chunk_document(Document("a", text, "0" * 64, language="en"), crumbs, SMALL, ("en",))
+    foreign = chunk_document(Document("a", text, "0" * 64, language="es"), crumbs, SMALL, ("en",))
+    assert len(foreign) == 2
+    assert len(known) > 10
+
+
+@pytest.mark.parametrize("text", ["", " \n\n ", "\n"])
+def test_nothing_gives_no_chunks(text):
+    assert chunks_of(text) == []

@@ -1,0 +1,98 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.checker.evidence import Evidence, Source
+from rag.checker.gates import find_misses
+from rag.checker.support import Alignment
+
+
+def misses(claim, *evidence):
+    read = Evidence([Source(text) for text in evidence])
+    return [
+        (finding.kind, claim[finding.start : finding.end])
+        for finding in find_misses(claim, read, Alignment(claim, read).closest)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("claim", "evidence"),
+    [
+        ("The firm has 1.2 million users.", "The firm counts 1,200,000 users."),
+        ("The firm has 1.2 million users.", "La empresa tiene 1,2 millones de usuarios."),
+        ("La empresa tiene 1,2 millones de usuarios.", "La empresa tiene 1.200.000 usuarios."),
+        ("El equipo cuesta 1.250,50 euros.", "The device costs 1,250.50 euros."),
+        ("The fee is €1,250.", "La cuota es de 1.250 €."),
+        ("The trial lasts 3 days.", "The trial lasts three days."),
+        ("La prueba dura tres días.", "La prueba dura 3 días."),
+        ("The trial lasts two weeks.", "The trial lasts 14 days."),
+        ("It grew by 5 percent.", "It grew by 5%."),
+        ("Creció un 5 por ciento.", "Creció un 5 %."),
+        ("It was signed on 2024-03-05.", "It was signed on 5 March 2024."),
+        ("It was signed on March 5, 2024.", "Se firmó el 5 de marzo de 2024."),
+        ("Se firmó en marzo de 2024.", "Se firmó el 5 de marzo de 2024."),
+        ("It was signed in 2024.", "It was signed on 5 March 2024."),
+        ("It opens at 9:00 AM and closes at 5 p.m.", "Opening hours: 9:00 to 17:00."),
+        ("Revenue was about 1.2 million dollars.", "Revenue was 1,234,567 dollars."),
+        ("The part MX-4471-B failed.", "Part mx4471b failed."),
+        ("The WHO was told.", "The World Health Organization was told."),
+        ("The Italian office closed.", "The office in Italy closed."),
+        ("Los precios de Madrid suben.", "Los precios suben en Madrid."),
+        ('He said "we will  not pay".', "He said: “We will not pay.”"),
+        ("Passage 2 says that it rains.", "It rains."),
+        ("However, it rains on Monday.", "It rains on Mondays."),
+        ("Refunds are not possible.", "Refunds are not possible."),
+    ],
+)
+def test_the_same_thing_written_otherwise_passes(claim, evidence):
+    assert misses(claim, evidence) == []
+
+
+@pytest.mark.parametrize(
+    ("claim", "evidence", "kind", "words"),
+    [
+        ("The trial lasts 30 days.", "The trial lasts 14 days.", "number", "30 days"),
+        ("The trial lasts 14 weeks.", "The trial lasts 14 days.", "number", "14 weeks"),
+        ("La prueba dura 30 días.", "La prueba dura 14 días.", "number", "30 días"),
+        ("It rose by 5 percentage points.", "It rose by 5%.", "number", "5 percentage points"),
+        ("Subió 5 puntos porcentuales.", "Subió un 5 %.", "number", "5 puntos porcentuales"),
+        ("El equipo cuesta 1.250,50 euros.", "El equipo cuesta 1.520,50 euros.", "number", "1.250,50 euros"),
+        ("It was signed on 5 March 2024.", "It was signed on 6 March 2024.", "date", "5 March 2024"),
+        ("Se firmó el 5 de marzo de 2024.", "Se firmó el 5 de mayo de 2024.", "date", "5 de marzo de 2024"),
+        ("It was signed in 2023.", "It was signed in 2024.", "date", "2023"),
+        ("The director is Laura Gómez.", "The director is Pedro Ruiz.", "name", "Laura Gómez"),
+        ("La directora es Laura Gómez.", "La directora es Ana Ruiz.", "name", "Laura Gómez"),
+        ("The part MX-4471-B failed.", "The part MX-4471-C failed.", "identifier", "MX-4471-B"),
+        ('He said "we will never pay".', "He said that they would pay late.", "quotation", "we will never pay"),
+        ("Refunds are not possible after purchase.", "Refunds are possible after purchase.", "negation", "not"),
+        ("No se admiten devoluciones de equipos.", "Se admiten devoluciones de equipos.", "negation", "No"),
+        ("The maximum weight is 5 kg.", "The minimum weight is 5 kg.", "negation", "maximum"),
+        ("El peso máximo es de 5 kg.", "El peso mínimo es de 5 kg.", "negation", "máximo"),
+    ],
+)
+def test_a_miss_is_found_and_marked(claim, evidence, kind, words):
+    assert (kind, words) in misses(claim, evidence)
+
+
+def test_a_number_may_stand_in_any_of_the_sources():
+    assert misses("The trial lasts 14 days and costs 5 euros.", "The trial lasts 14 days.", "It costs 5 euros.") == []
+
+
+@given(st.integers(1, 10_000_000))
+def test_thousands_marks_do_not_change_a_number(number):
+    english, spanish = f"{number:,}", f"{number:,}".replace(",", ".")
+    assert misses(f"Hay {spanish} tornillos en el almacén.", f"There are {english} screws in the store.") == []
+
+
+@given(st.integers(2000, 2030), st.integers(1, 12), st.integers(1, 28))
+def test_notations_of_a_date_agree(year, month, day):
+    names = "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre".split()
+    spelled = f"Se firmó el {day} de {names[month - 1]} de {year}."
+    assert misses(f"It was signed on {year}-{month:02}-{day:02}.", spelled) == []
+
+
+@given(st.text(max_size=150), st.text(max_size=150))
+def test_findings_lie_in_the_claim(claim, evidence):
+    read = Evidence([Source(evidence)])
+    for finding in find_misses(claim, read, Alignment(claim, read).closest):
+        assert 0 <= finding.start < finding.end <= len(claim)
