@@ -198,7 +198,7 @@ def _print_all(
     show: Callable[[Console, Result], None],
 ) -> int:
     """Do every job and print its result, as JSON or for people; 1 if one of a batch was an error."""
-    out = Console(highlight=False)
+    out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     is_batch = bool(getattr(options, "questions", None) or getattr(options, "pairs", None))
     failed = False
     for job in jobs:

@@ -72,12 +72,14 @@ def answer(
     clock = _Clock()
     language = detect_language(question)
     since = time.perf_counter()
-    passages = engine.retriever.search(standalone(question, turns, language), top_k or engine.top_k, filters, language)
+    alone = standalone(question, turns, language)
+    passages = engine.retriever.search(alone, top_k or engine.top_k, filters, language)
     clock.lap("retrieve", since)
     base = Answer(question, "", passages=tuple(passages), language=language, id=identity)
     if not passages:
         return _abstain(engine, base, "nothing_retrieved", clock)
-    request = Request(question, passages, language, tuple(turns))
+    to_quote = Request(alone, passages, language)
+    request = to_quote if _is_quoter(engine) else Request(question, passages, language, tuple(turns))
     since = time.perf_counter()
     draft = engine.generator.generate(request)
     clock.lap("generate", since)
@@ -86,7 +88,7 @@ def answer(
     reason = None
     if not kept and not _is_quoter(engine) and (withheld or not draft.declined):
         since = time.perf_counter()
-        quotes = engine.quoter.generate(request)
+        quotes = engine.quoter.generate(to_quote)
         clock.lap("quote", since)
         kept, _ = _checked(engine, quotes, passages, clock)
         reason = "fallback_quotes"

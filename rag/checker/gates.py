@@ -231,7 +231,7 @@ def _polarity(claim: str, evidence: Evidence, closest: Sequence[int]) -> Iterato
 def _conflicts(claim: str, mine: list[tuple[str, int, int]], evidence: Evidence, number: int) -> list[Finding] | None:
     """Reversals between the claim and one sentence; None where the two do not say the same otherwise.
 
-    Strict on purpose: with sentences of any length compared, 97 % of such findings on ragtruth_train were false.
+    Strict on purpose: with sentences of any length compared, 98 % of such findings on ragtruth_train were false.
     """
     language, text = evidence.language, evidence.text(number)
     theirs = _folded_words(text)

@@ -15,7 +15,11 @@ from rag.generators import Draft, Request
 from rag.prompt import chat_messages
 
 # What a chain of thought looks like when a server fails to parse the channels of gpt-oss.
-_LEAK = re.compile(r"^\s*(?:<\|channel\|>)?analysis\b.*?(?:<\|channel\|>|assistant)\s*final(?:<\|message\|>)?", re.DOTALL)
+_LEAK = re.compile(
+    r"^\s*(?:<\|channel\|>)?(?:analysis|commentary).*?(?:<\|channel\|>|assistant)\s*final(?:<\|message\|>)?", re.DOTALL
+)
+# A sentence of an answer begins with a capital; these words in small letters are the name of a channel.
+_CHANNEL = re.compile(r"\s*(?:<\|channel\|>)?(?:analysis|commentary)")
 _THINK = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 _CONTROL = re.compile(r"<\|[^|<>\n]{0,40}\|>")
 
@@ -102,8 +106,10 @@ class OpenAIGenerator:
                 f"cannot reach generator `{self.base_url}`: {error}. Start the server, or set generator.base_url."
             ) from error
         if response.status_code != 200:
-            hint = f"Set the key in the environment variable {self._key_env}." if response.status_code in (401, 403) else (
-                "Check generator.model and the server's log."
+            hint = (
+                f"Set the key in the environment variable {self._key_env}."
+                if response.status_code in (401, 403)
+                else ("Check generator.model and the server's log.")
             )
             raise GeneratorError(
                 f"generator `{self.base_url}` refused the request: HTTP {response.status_code} {_brief(response.text)}. {hint}"
@@ -123,7 +129,7 @@ def clean_content(content: str, *, is_cut: bool = False) -> str:
     leaked = _LEAK.match(content)
     if leaked:
         content = content[leaked.end() :]
-    elif re.match(r"\s*(?:<\|channel\|>)?analysis(?:<\|message\|>|\W)", content):
+    elif _CHANNEL.match(content):
         return ""  # reasoning that never came to an answer
     content = _CONTROL.sub(" ", content).strip()
     if is_cut:

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import log, log1p
 
 from ingest.analysis import fold, terms
@@ -22,6 +23,7 @@ _PREFIX_CREDIT = 0.6
 _FRAME_CREDIT = 0.8
 _FIRST_ANSWER_CREDIT = 0.95
 _LATER_ANSWER_CREDIT = 0.6
+_SMOOTHING = 4  # terms; keeps a two-word label from looking like a perfect match
 _NEAR = 4  # terms between which two words of the question count as neighbours
 # Words that say what sort of answer is wanted; the sentence that answers seldom has them.
 _ASKING = frozenset(
@@ -49,6 +51,7 @@ class Candidate:
     reading: Reading
     context: str
     language: str
+    document: frozenset[str]  # terms of all passages retrieved from its document: the scope may be stated in another one
 
 
 class Asked:
@@ -92,11 +95,15 @@ class Asked:
 
 def find_candidates(passages: Sequence[Passage]) -> list[Candidate]:
     """Everything in the passages that could be quoted."""
-    found = []
-    for number, passage in enumerate(passages):
-        reading = read_passage(passage.text, passage.context, passage.language)
-        found += [Candidate(number, unit, reading, passage.context, passage.language) for unit in reading.units]
-    return found
+    readings = [read_passage(passage.text, passage.context, passage.language) for passage in passages]
+    bags: dict[str, frozenset[str]] = {}
+    for passage, reading in zip(passages, readings, strict=True):
+        bags[passage.document] = bags.get(passage.document, frozenset()) | reading.bag | reading.context
+    return [
+        Candidate(number, unit, reading, passage.context, passage.language, bags[passage.document])
+        for number, (passage, reading) in enumerate(zip(passages, readings, strict=True))
+        for unit in reading.units
+    ]
 
 
 def credits(keys: Sequence[str], *bags: frozenset[str]) -> list[float]:
@@ -150,7 +157,7 @@ def features(asked: Asked, candidate: Candidate, rank: int, cosine: float | None
         "heaviest": in_own[heaviest] if keys else 0.0,
         "missing": max(missing, default=0.0) / max(weights, default=1.0),
         "pairs": _pairs(keys, unit.terms),
-        "density": sum(in_own) / (1 + len(own)),
+        "density": sum(in_own) / (_SMOOTHING + len(own)),
         "fresh": log1p(len(fresh)),
         "short": float(len(unit.terms) < 4),
         "words": log1p(len(unit.terms)),
@@ -159,7 +166,7 @@ def features(asked: Asked, candidate: Candidate, rank: int, cosine: float | None
         "cosine": cosine if cosine is not None else 0.0,
         "has_cosine": float(cosine is not None),
         "asked": _mutual(keys, unit.asked) * (1.0 if unit.is_first_answer else 0.5),
-        **_identity(asked, candidate, in_own, in_above, in_passage),
+        **_identity(asked, candidate, in_own, in_above, _best(in_passage, credits(keys, candidate.document))),
         **_wording(asked, unit, in_own),
         **_kind(asked, unit),
         **{f"is_{kind}": float(unit.kind == kind) for kind in ("row", "item", "list", "cells")},
@@ -194,7 +201,7 @@ def _pairs(keys: Sequence[str], own: Sequence[str]) -> float:
     for position, term in enumerate(own):
         places.setdefault(term, []).append(position)
     near = 0
-    for left, right in zip(keys, keys[1:], strict=False):
+    for left, right in pairwise(keys):
         near += any(abs(a - b) <= _NEAR for a in places.get(left, ()) for b in places.get(right, ()))
     return near / (len(keys) - 1)
 
@@ -207,26 +214,29 @@ def _mutual(keys: Sequence[str], other: frozenset[str]) -> float:
 
 
 def _identity(
-    asked: Asked, candidate: Candidate, own: Sequence[float], above: Sequence[float], passage: Sequence[float]
+    asked: Asked, candidate: Candidate, own: Sequence[float], above: Sequence[float], document: Sequence[float]
 ) -> dict[str, float]:
     """Figures, identifiers and names of the question that are missing, and others that stand in their place."""
     context = f"{candidate.context} {candidate.unit.text}"
     rival = any((found := _beside(word, context)) and figure not in found for word, figure in asked.rivals)
     identifier = [figure and any(c.isalpha() for c in term) for term, figure in zip(asked.words, asked.is_figure, strict=True)]
+    top = max(asked.weights, default=1.0)
+
+    def lacking(flags: Sequence[bool], credit: Sequence[float]) -> float:
+        """Weight of the flagged terms that are missing; names that are all over the passages weigh little."""
+        rows = zip(asked.weights, flags, credit, strict=True)
+        return log1p(sum(weight for weight, flag, value in rows if flag and value < 0.5) / top)
+
     return {
-        "figure_missing_own": _count(asked.is_figure, own),
-        "figure_missing_above": _count(asked.is_figure, above),
-        "figure_missing": _count(asked.is_figure, passage),
-        "identifier_missing": _count(identifier, passage),
-        "name_missing_own": _count(asked.is_name, own),
-        "name_missing_above": _count(asked.is_name, above),
-        "name_missing": _count(asked.is_name, passage),
+        "figure_missing_own": lacking(asked.is_figure, own),
+        "figure_missing_above": lacking(asked.is_figure, above),
+        "figure_missing": lacking(asked.is_figure, document),
+        "identifier_missing": lacking(identifier, document),
+        "name_missing_own": lacking(asked.is_name, own),
+        "name_missing_above": lacking(asked.is_name, above),
+        "name_missing": lacking(asked.is_name, document),
         "rival": float(rival),
     }
-
-
-def _count(flags: Sequence[bool], credit: Sequence[float]) -> float:
-    return log1p(sum(flag and value < 0.5 for flag, value in zip(flags, credit, strict=True)))
 
 
 def _wording(asked: Asked, unit: Unit, own: Sequence[float]) -> dict[str, float]:
@@ -261,12 +271,12 @@ def _series(question: str) -> list[tuple[str, str]]:
     words = [fold(word) for word in _WORD.findall(question)]
     return [
         (left, right)
-        for left, right in zip(words, words[1:], strict=False)
-        if left.isalpha() and len(left) > 2 and _FIGURE.search(right) and not terms(left, "en") == []
+        for left, right in pairwise(words)
+        if left.isalpha() and len(left) > 2 and _FIGURE.search(right) and terms(left, "en")
     ]
 
 
 def _beside(word: str, text: str) -> set[str]:
     """Figures that stand directly after a word in a text."""
     words = [fold(found) for found in _WORD.findall(text)]
-    return {b for a, b in zip(words, words[1:], strict=False) if a == word and _FIGURE.search(b)}
+    return {b for a, b in pairwise(words) if a == word and _FIGURE.search(b)}

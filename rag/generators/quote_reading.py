@@ -23,6 +23,8 @@ _IS_QUESTION = re.compile(r"\?[*_\"'”»)\s]*$")
 _ITEM = re.compile(r"(?:[-*•–·▪]|\d{1,3}[.)]|[a-z]\))\s+\S")
 _BARE_MARK = re.compile(r"(?:[-*•–·▪]|\d{1,3}[.)]?|[a-z]\)|[|\s:=_-]+)$")
 _ROW = re.compile(r"^\|.*\||\S \| \S|\S\t+\S|\S {3,}\S")
+_PAGE = re.compile(r"(?:page|página|seite)\s+\d+(?:\s*(?:/|of|de|von)\s*\d+)?$", re.IGNORECASE)
+_PAIR = re.compile(r"^[*_]*[^\W\d][^:\n]{1,40}:[*_]*\s+\S")
 _RULE = re.compile(r"[|\s:=_+-]+$")
 _LEAD = re.compile(r":[*_]*$")
 _FULL_STOP = re.compile(r"[.!?…;][*_\"'”»)\]]*$")
@@ -153,17 +155,17 @@ def _kinds(text: str, lines: list[tuple[int, int]]) -> Iterator[tuple[str, int, 
     for start, end in lines:
         line = text[start:end]
         is_whole = text[:start].rstrip(" \t")[-1:] in ("", "\n") and text[end:].lstrip(" \t")[:1] in ("", "\n")
-        if _RULE.fullmatch(line):
+        if _RULE.fullmatch(line) or (is_whole and _PAGE.fullmatch(line)):
             yield "rule", start, end
         elif _IS_QUESTION.search(line) and len(_WORDS.findall(line)) > 1:
             yield "question", start, end
-        elif line.startswith("#"):
+        elif line.startswith("#") or (is_whole and line.isupper() and len(_WORDS.findall(line)) > 1 and "|" not in line):
             yield "heading", start, end
         elif _ROW.search(line) and "\n" not in line and not _FULL_STOP.search(line.rstrip("| ")):
             yield "row", start, end
         elif _LEAD.search(line):
             yield "lead", start, end
-        elif _ITEM.match(line):
+        elif _ITEM.match(line) or (is_whole and _PAIR.match(line)):
             yield "item", start, end
         elif is_whole and "\n" not in line and len(line) <= _MAX_CELL_CHARS and not _FULL_STOP.search(line):
             yield "cell", start, end
@@ -177,7 +179,8 @@ def _headed(text: str, lines: list[tuple[str, int, int]]) -> list[tuple[str, int
     for i, (kind, start, end) in enumerate(lines):
         following = lines[i + 1] if i + 1 < len(lines) else ("", len(text), len(text))
         is_cut_off = following[0] in ("sentence", "item", "lead", "row", "question") or "\n\n" in text[end : following[1]]
-        has_figure = any(character.isdigit() for character in text[start:end])
+        is_cut_off = is_cut_off or bool(_PAGE.fullmatch(text[following[1] : following[2]]))
+        has_figure = not _PAGE.fullmatch(text[following[1] : following[2]]) and any(character.isdigit() for character in text[start:end])
         is_heading = kind == "cell" and is_cut_off and following[0] != "" and not has_figure
         after_cell = i > 0 and lines[i - 1][0] == "cell" and "\n\n" not in text[lines[i - 1][2] : start]
         found.append(("heading" if is_heading and not after_cell else kind, start, end))

@@ -1,0 +1,257 @@
+"""The commands as a user runs them: processes, exit statuses, what stands on stdout and on stderr."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+BIN = Path(sys.executable).parent
+ROOT = Path(__file__).resolve().parent.parent.parent
+SAMPLE = ROOT / "data" / "sample"
+
+
+def run(command, *arguments, check=None, env=None, timeout=300):
+    done = subprocess.run(
+        [BIN / command, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        cwd=ROOT,
+        env={**os.environ, **(env or {})},
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    if check is not None:
+        assert done.returncode == check, done.stderr
+    return done
+
+
+def lines(done):
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def store(sample_store):
+    return sample_store
+
+
+def test_ingest_of_a_folder_with_every_format_and_a_broken_file(tmp_path):
+    folder = tmp_path / "docs"
+    shutil.copytree(SAMPLE, folder)
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.7 nothing")
+    first = run("ingest", folder, "--store", tmp_path / "s", "--json", check=0)
+    report = lines(first)[0]
+    files = [path for path in folder.rglob("*") if path.suffix in (".pdf", ".md", ".txt", ".html", ".docx")]
+    assert len(report["added"]) == len(files) - 1
+    assert list(report["failed"]) == ["broken.pdf"]
+    second = run("ingest", folder, "--store", tmp_path / "s", check=0)
+    assert "failed broken.pdf" in second.stdout
+    assert run("ingest", folder, "--store", tmp_path / "s", "--strict").returncode == 1
+    status = lines(run("ingest", "status", "--store", tmp_path / "s", "--json", check=0))[0]
+    assert (status["documents"], status["failed"]) == (len(files) - 1, 1)
+    listed = lines(run("ingest", "list", "--store", tmp_path / "s", "--json", check=0))
+    assert len(listed) == len(files)
+    run("ingest", "remove", "support/faq.md", "--store", tmp_path / "s", check=0)
+    assert "support/faq.md" not in run("ingest", "list", "--store", tmp_path / "s", check=0).stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "status", "said"),
+    [
+        ("ingest", ["no/such/folder"], 2, "no such folder"),
+        ("ingest", [], 2, "folder"),
+        ("ingest", ["list", "--store", "no/such/store"], 1, "Run `ingest FOLDER"),
+        ("rag", ["ask", "Hello?", "--store", "no/such/store"], 1, "Run `ingest FOLDER"),
+        ("rag", ["ask"], 2, "give a question"),
+        ("rag", ["ask", "a", "--questions", "b"], 2, "not both"),
+        ("rag", ["ask", "x", "--config", "no.toml"], 2, "no.toml"),
+        ("rag", ["search", "x", "--top-k", "0"], 2, "--top-k"),
+        ("rag", ["check"], 2, "--pairs"),
+        ("rag", ["check", "--pairs", "no.jsonl"], 1, "no.jsonl"),
+        ("rag", ["nonsense"], 2, "nonsense"),
+        ("rag", [], 2, "COMMAND"),
+    ],
+)
+def test_wrong_usage_is_told_without_a_traceback(command, arguments, status, said):
+    done = run(command, *arguments)
+    assert done.returncode == status
+    assert said in done.stderr
+    assert done.stdout == ""
+
+
+def test_search_keeps_its_contract(store, tmp_path):
+    questions = tmp_path / "q.jsonl"
+    rows = [
+        {"id": "a", "question": "How many days of annual leave are there?"},
+        {"id": "b", "turns": [{"role": "user", "text": "What does the Corvo 200 cost?"}, {"role": "user", "text": "And the 300?"}]},
+        {"id": "c", "question": ""},
+        {"id": "d"},
+    ]
+    questions.write_text("\n".join(json.dumps(row) for row in rows) + "\nnot json\n", encoding="utf-8")
+    done = run("rag", "search", "--questions", questions, "--store", store, "--top-k", 3, "--json")
+    out = lines(done)
+    assert [line["id"] for line in out] == ["a", "b", "c", "d", None]
+    assert done.returncode == 1
+    assert all("error" in line for line in out[2:])
+    for line in out[:2]:
+        assert [passage["rank"] for passage in line["passages"]] == [1, 2, 3]
+        for passage in line["passages"]:
+            assert list(passage) == ["rank", "score", "document", "page", "start", "end", "text"]
+            if passage["document"].endswith(".md"):
+                source = (SAMPLE / passage["document"]).read_bytes().decode("utf-8-sig")
+                assert source[passage["start"] : passage["end"]] == passage["text"]
+        scores = [passage["score"] for passage in line["passages"]]
+        assert scores == sorted(scores, reverse=True)
+
+
+def test_ask_keeps_its_contract_over_all_sample_questions(store):
+    from ingest.store import Store
+
+    done = run("rag", "ask", "--questions", SAMPLE / "questions.jsonl", "--store", store, "--json", check=0)
+    out = lines(done)
+    questions = [json.loads(line) for line in (SAMPLE / "questions.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [line["id"] for line in out] == [question["id"] for question in questions]
+    snapshot = Store.open(store).snapshot()
+    documents = {name: snapshot.document(name) for name in snapshot.states}
+    for line, question in zip(out, questions, strict=True):
+        if line["abstained"]:
+            assert line["text"] == {"en": "The documents do not say.", "es": "Los documentos no lo dicen."}[question["lang"]]
+            assert line["claims"] == []
+            assert line["reason"]
+        for claim in line["claims"]:
+            assert line["text"][claim["start"] : claim["end"]] == claim["text"]
+            assert claim["citations"]
+            for citation in claim["citations"]:
+                document = documents[citation["document"]]
+                assert document.text[citation["start"] : citation["end"]] == citation["quote"]
+                assert document.page_at(citation["start"]) == document.page_at(citation["end"] - 1) == citation["page"]
+
+
+def test_ask_for_people_shows_verdicts_and_sources(store):
+    done = run("rag", "ask", "How many unused leave days may I carry over?", "--store", store, check=0)
+    assert "[supported]" in done.stdout
+    assert "hr/leave-policy.md" in done.stdout
+    assert "“" in done.stdout
+
+
+def test_check_keeps_its_contract(tmp_path):
+    pairs = tmp_path / "p.jsonl"
+    rows = [
+        {"id": "1", "answer": "The fee is 30 euros [s1].", "sources": [{"id": "s1", "text": "The fee is 30 euros."}]},
+        {"id": "2", "answer": "The fee is 40 euros.", "sources": [{"id": "s1", "text": "The fee is 30 euros."}]},
+        {"id": "3", "answer": "The fee is 30 euros.", "sources": []},
+        {"id": "4", "answer": "", "sources": []},
+        {"id": "5", "sources": []},
+    ]
+    pairs.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    done = run("rag", "check", "--pairs", pairs, "--json")
+    assert done.returncode == 1
+    out = lines(done)
+    assert [line["id"] for line in out] == ["1", "2", "3", "4", "5"]
+    assert [line.get("supported") for line in out] == [True, False, False, True, None]
+    assert out[1]["claims"][0]["verdict"] == "contradicted"
+    assert out[2]["claims"][0]["verdict"] == "not_enough"
+    assert "answer" in out[4]["error"]
+    for line, row in zip(out[:3], rows, strict=False):
+        assert 0 <= line["score"] <= 1
+        for claim in line["claims"]:
+            assert row["answer"][claim["start"] : claim["end"]] == claim["text"]
+            for citation in claim["citations"]:
+                text = next(source["text"] for source in row["sources"] if source["id"] == citation["source"])
+                assert text[citation["start"] : citation["end"]] == citation["quote"]
+    single = run("rag", "check", "--answer", "The Corvo 200 weighs 9 tonnes.", "--source", SAMPLE / "support" / "faq.md", check=0)
+    assert "not supported" in single.stdout
+
+
+def test_doctor_finds_what_is_wrong(store, tmp_path):
+    good = lines(run("rag", "doctor", "--store", store, "--json", check=0))[0]
+    assert good["ok"] is True
+    assert {finding["part"] for finding in good["findings"]} >= {"embedder", "store", "checker", "generator", "disk"}
+    config = tmp_path / "c.toml"
+    config.write_text("[generator]\nkind='openai'\nbase_url='http://127.0.0.1:9/v1'\nmodel='m'\n", encoding="utf-8")
+    bad = run("rag", "doctor", "--store", tmp_path / "none", "--config", config)
+    assert bad.returncode == 1
+    assert "FAIL store" in bad.stdout
+    assert "FAIL generator: cannot reach generator" in bad.stdout
+
+
+def test_a_generator_that_is_not_there_is_told_by_name(store):
+    done = run("rag", "ask", "Hello there?", "--store", store, "--generator", "openai", "--base-url", "http://127.0.0.1:9/v1", "--model", "m")
+    assert done.returncode == 1
+    assert "cannot reach generator `http://127.0.0.1:9/v1`" in done.stderr
+
+
+def test_a_damaged_model_file_is_told_by_name(store, tmp_path):
+    broken = tmp_path / "m.gguf"
+    broken.write_bytes(b"nothing of the kind")
+    done = run("rag", "ask", "Hello there?", "--store", store, "--generator", "llamacpp", "--model", broken)
+    assert done.returncode == 1
+    assert "no GGUF file" in done.stderr
+
+
+def test_the_small_model_in_process_is_checked_like_any_other(store):
+    done = run(
+        "rag", "ask", "How many unused leave days may I carry over?", "--json", "--store", store,
+        "--config", ROOT / "configs" / "small-model.toml", check=0, timeout=600,
+    )  # fmt: skip
+    result = lines(done)[0]
+    assert result["receipt"]["generator"].startswith("llamacpp:")
+    assert result["abstained"] or all(claim["verdict"] == "supported" and claim["citations"] for claim in result["claims"])
+    assert result["claims"] or result["withheld"] or result["abstained"]
+
+
+def test_a_full_disk_is_told_and_loses_nothing(tmp_path):
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", tmp_path], capture_output=True).returncode:
+        pytest.skip("needs the right to mount a small file system")
+    try:
+        folder = tmp_path.parent / f"{tmp_path.name}-docs"
+        shutil.copytree(SAMPLE / "hr", folder)
+        (folder / "big.txt").write_text("\n\n".join(f"Paragraph {n} with some words in it." * 20 for n in range(3000)), encoding="utf-8")
+        done = run("ingest", folder, "--store", tmp_path / "s", timeout=600)
+        assert done.returncode == 1
+        assert "disk is full" in done.stderr or "No space left" in done.stderr
+        (folder / "big.txt").unlink()
+        run("ingest", folder, "--store", tmp_path / "s", check=0)
+    finally:
+        subprocess.run(["umount", "-l", tmp_path], check=False)
+
+
+@pytest.fixture
+def server(store):
+    process = subprocess.Popen(
+        [BIN / "rag", "serve", "--port", "0", "--store", str(store)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    line = process.stdout.readline()
+    assert line.startswith("serving on http://127.0.0.1:"), process.stderr.read()
+    yield line.split()[2], process
+    process.terminate()
+    process.wait(30)
+
+
+def test_serve_answers_and_stops_cleanly(server):
+    url, process = server
+    body = json.dumps({"question": "How many unused leave days may I carry over?"}).encode()
+    request = urllib.request.Request(f"{url}/query", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as response:
+        assert json.load(response)["claims"]
+    with urllib.request.urlopen(f"{url}/healthz", timeout=60) as response:
+        assert json.load(response)["status"] == "ok"
+    process.terminate()
+    assert process.wait(30) in (0, -15)
+
+
+def test_a_taken_port_is_told(store):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        started = time.monotonic()
+        done = run("rag", "serve", "--port", taken.getsockname()[1], "--store", store)
+    assert done.returncode == 1
+    assert "the port is taken" in done.stderr
+    assert time.monotonic() - started < 120
