@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ingest.analysis import fold, stem, stopwords
+from rag.checker.binding import is_of_a_sibling, label_groups
 from rag.checker.evidence import Evidence, Figures, figures, language_of, spaced
 from rag.checker.quantities import MONTHS, DateValue, Quantity
 from rag.checker.wording import HEDGED_NEGATIONS, NEGATIONS, OPPOSITES, ORDINARY_OPENERS
@@ -48,6 +49,7 @@ def find_misses(claim: str, evidence: Evidence, closest: Sequence[int]) -> list[
     findings = [
         *_dates(claim, stated, evidence, closest),
         *_numbers(claim, stated, evidence, closest),
+        *_bound(claim, stated, evidence),
         *_identifiers(claim, stated, evidence),
         *_quotations(claim, evidence),
         *_names(claim, stated, evidence),
@@ -91,6 +93,23 @@ def _numbers(claim: str, stated: Figures, evidence: Evidence, closest: Sequence[
         if quantity.is_word and not (rival and quantity.unit):
             continue  # the writer may have counted: "two options" where the source lists them
         yield Finding("number", claim[quantity.start : quantity.end], quantity.start, quantity.end, rival)
+
+
+def _bound(claim: str, stated: Figures, evidence: Evidence) -> Iterator[Finding]:
+    """Figures that the evidence has, but says of a sibling of what the claim speaks of."""
+    groups = label_groups(claim)
+    wanted = {label for _, _, labels in groups for label in labels}
+    for quantity in stated.quantities if wanted else ():
+        if any(start < quantity.end and quantity.start < end for start, end, _ in groups):
+            continue
+        rivals = []
+        for source in evidence.sources:
+            places = [other.start for other in source.figures.quantities if quantity.agrees(other)]
+            if places:
+                rivals.append((source, is_of_a_sibling(wanted, source.text, source.spans, places)))
+        spans = [source.text[slice(*span)] for source, span in rivals if span is not None]
+        if spans and len(spans) == len(rivals):
+            yield Finding("number", claim[quantity.start : quantity.end], quantity.start, quantity.end, spans[0])
 
 
 def _is_label(claim: str, quantity: Quantity) -> bool:

@@ -263,6 +263,9 @@ def _unit_after(text: str, end: int, has_currency: bool) -> tuple[float, tuple[s
     is_lone_letter = token in ("s", "v", "l", "m") and rest[:1] == " " and has_currency
     if token in _UNITS and not is_lone_letter:
         return factor, _UNITS[token], end + len(rest) - len(plain) + len(token)
+    behind = re.match(r"[^\W\d_]+[ -]([^\W\d_]{3,})", plain)  # "nine unused days"
+    if behind and rest[:1] in " -" and behind[1] in _UNITS:
+        return factor, _UNITS[behind[1]], end
     return factor, ("", 1), end
 
 

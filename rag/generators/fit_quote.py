@@ -36,7 +36,7 @@ _DENSE_SHARE = 0.45
 _MIN_SHARE = 0.9  # of a gold span's characters that a right sentence holds
 _FOLDS = 5
 _PICK_PENALTY, _ANSWER_PENALTY = 3e-4, 2e-3
-_FURTHER = 0.5  # log-odds by which a further quote may be worse than the best
+_FURTHER = 0.8  # log-odds by which a further quote may be worse than the best
 _VERSION = "1"
 _WRONG_SHARE = 0.25  # of unanswerable questions that may be answered, on the set that sets the threshold
 # What a feature may speak for. Without this, features that go together get weights against each other that hold for these
@@ -289,9 +289,7 @@ def reranked(example: Example, pick: Regression) -> tuple[list[Ranked], list[boo
     """The candidates in the order of another regression, and their labels in the same order."""
     logits = pick(np.array([list(item.features.values()) for item in example.candidates]))
     order = np.argsort(-logits, kind="stable")
-    ranked = [
-        Ranked(example.candidates[i].candidate, example.candidates[i].features, float(logits[i])) for i in order
-    ]
+    ranked = [Ranked(example.candidates[i].candidate, example.candidates[i].features, float(logits[i])) for i in order]
     return ranked, [example.is_right[i] for i in order]
 
 

@@ -124,10 +124,13 @@ def lexical_score(asked: Asked, candidate: Candidate) -> float:
     """Rough merit by words alone, to choose the candidates that are worth an embedding."""
     unit, keys = candidate.unit, asked.keys(candidate.language)
     own, above = frozenset(unit.terms), unit.above | unit.asked | candidate.reading.context
-    return sum(
-        weight * (1.0 if key in own else 0.5 if key in above else 0.2 if key in candidate.reading.bag else 0.0)
-        for key, weight in zip(keys, asked.weights, strict=True)
-    ) / asked.total
+    return (
+        sum(
+            weight * (1.0 if key in own else 0.5 if key in above else 0.2 if key in candidate.reading.bag else 0.0)
+            for key, weight in zip(keys, asked.weights, strict=True)
+        )
+        / asked.total
+    )
 
 
 def features(asked: Asked, candidate: Candidate, rank: int, cosine: float | None) -> dict[str, float]:
@@ -158,7 +161,7 @@ def features(asked: Asked, candidate: Candidate, rank: int, cosine: float | None
         "missing": max(missing, default=0.0) / max(weights, default=1.0),
         "pairs": _pairs(keys, unit.terms),
         "density": sum(in_own) / (_SMOOTHING + len(own)),
-        "fresh": log1p(len(fresh)),
+        "fresh": log1p(len(fresh) if unit.kind != "list" else len(unit.text.split()) // 2),
         "short": float(len(unit.terms) < 4),
         "words": log1p(len(unit.terms)),
         "rank": 1 / (1 + rank),

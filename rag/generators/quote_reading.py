@@ -38,8 +38,9 @@ class Unit:
     """Something that can be quoted: `text[start:end]` of its passage.
 
     `terms` are its own, in order; of a list only those of the line that leads in. `above` are the terms of heading, header
-    row and lead-in that govern it, `frame` of these the header row and the lead-in alone, which make one statement with it,
-    `asked` those of a question that it follows; `frame_text` is either as it stands. `before` and `after` are the terms beside it.
+    row and lead-in that govern it, `frame` of these, for the row of a table, what makes one statement with it,
+    `asked` those of a question that it follows; `frame_text` is either as it stands. `before` and
+    `after` are the terms beside it.
     """
 
     kind: str  # "sentence", "row", "item", "list", "cells"
@@ -180,7 +181,9 @@ def _headed(text: str, lines: list[tuple[str, int, int]]) -> list[tuple[str, int
         following = lines[i + 1] if i + 1 < len(lines) else ("", len(text), len(text))
         is_cut_off = following[0] in ("sentence", "item", "lead", "row", "question") or "\n\n" in text[end : following[1]]
         is_cut_off = is_cut_off or bool(_PAGE.fullmatch(text[following[1] : following[2]]))
-        has_figure = not _PAGE.fullmatch(text[following[1] : following[2]]) and any(character.isdigit() for character in text[start:end])
+        has_figure = not _PAGE.fullmatch(text[following[1] : following[2]]) and any(
+            character.isdigit() for character in text[start:end]
+        )
         is_heading = kind == "cell" and is_cut_off and following[0] != "" and not has_figure
         after_cell = i > 0 and lines[i - 1][0] == "cell" and "\n\n" not in text[lines[i - 1][2] : start]
         found.append(("heading" if is_heading and not after_cell else kind, start, end))
@@ -220,10 +223,21 @@ def _units(text: str, language: str, lines: list[tuple[str, int, int]], asked: f
 
 
 def _unit(kind: str, text: str, start: int, end: int, own: tuple[str, ...], above: _Above) -> Unit:
-    frame = above.header | above.lead if kind in ("row", "item", "cells") else frozenset[str]()
+    frame = above.header | above.lead if kind in ("row", "cells") else frozenset[str]()
     governing = above.heading | above.header | above.lead
     is_first = bool(above.asked) and not above.n_answers
-    return Unit(kind, start, end, text[start:end], own, governing, frame, above.asked, above.text if frame or above.asked else "", is_first)
+    return Unit(
+        kind,
+        start,
+        end,
+        text[start:end],
+        own,
+        governing,
+        frame,
+        above.asked,
+        above.text if frame or above.asked else "",
+        is_first,
+    )
 
 
 def _is_header(text: str, lines: list[tuple[str, int, int]], i: int) -> bool:

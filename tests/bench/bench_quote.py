@@ -27,7 +27,11 @@ from rag.generators.fit_quote import CachingEmbedder, MemoryIndex, load_set
 from rag.generators.quote import QuoteGenerator
 
 SETS = ("squad2", "squad_es", "xquad_en", "xquad_es", "xquad_de", "clapnq", "nomiracl_es", "nomiracl_en")
-_ARTICLES = {"en": "a an the", "es": "un una unos unas el la los las", "de": "ein eine einen einem eines einer der die das den dem des"}
+_ARTICLES = {
+    "en": "a an the",
+    "es": "un una unos unas el la los las",
+    "de": "ein eine einen einem eines einer der die das den dem des",
+}
 _RESAMPLES = 1000
 
 
@@ -53,7 +57,10 @@ def citation_figures(question: Mapping[str, Any], passages: Sequence[Passage], d
     sets: dict[Any, list[Mapping[str, Any]]] = defaultdict(list)
     for gold in question["gold"]:
         sets[gold.get("set")].append(gold)
-    spans = [(passages[q.passage].document, passages[q.passage].start + q.start, passages[q.passage].start + q.end) for q in draft.quotes]
+    spans = [
+        (passages[q.passage].document, passages[q.passage].start + q.start, passages[q.passage].start + q.end)
+        for q in draft.quotes
+    ]
 
     def matches(span: tuple[str, int, int], gold: Mapping[str, Any]) -> bool:
         shared = min(span[2], gold["end"]) - max(span[1], gold["start"])
@@ -114,7 +121,9 @@ def measure(folder: Path, embedder: CachingEmbedder, limit: int | None) -> dict[
         passages = index.search(question["question"], question["lang"])
         request = Request(question["question"], passages, question["lang"])
         about = question.get("about") or (question["gold"] or [{"document": question["id"]}])[0]
-        rows.append((about["document"], question_figures(question, passages, voice.generate(request), always.generate(request))))
+        rows.append(
+            (about["document"], question_figures(question, passages, voice.generate(request), always.generate(request)))
+        )
     return summary(rows)
 
 

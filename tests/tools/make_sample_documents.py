@@ -948,8 +948,7 @@ def pdf_table(rows: list[list[str]], width: float, styles: dict[str, ParagraphSt
     """Lay out rows as a ruled table whose column widths follow the longest cell of each column."""
     longest = [max(10, max(len(row[column]) for row in rows)) for column in range(len(rows[0]))]
     cells = [
-        [Paragraph(escape(cell), styles["head" if index == 0 else "cell"]) for cell in row]
-        for index, row in enumerate(rows)
+        [Paragraph(escape(cell), styles["head" if index == 0 else "cell"]) for cell in row] for index, row in enumerate(rows)
     ]
     table = Table(cells, colWidths=[width * count / sum(longest) for count in longest], repeatRows=1)
     table.setStyle(

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag.checker.check import Checker
 from rag.checker.evidence import Evidence, Source
 from rag.checker.gates import find_misses
 from rag.checker.support import Alignment
@@ -96,3 +97,27 @@ def test_findings_lie_in_the_claim(claim, evidence):
     read = Evidence([Source(evidence)])
     for finding in find_misses(claim, read, Alignment(claim, read).closest):
         assert 0 <= finding.start < finding.end <= len(claim)
+
+
+TWO = "The battery of the Corvo 200 holds 5,200 mAh; that of the Corvo 300 holds 7,800 mAh."
+PRICES = "KX-2210-A | Cable 2 m | 30 EUR\nKX-2210-B | Cable 5 m | 45 EUR"
+
+
+@pytest.mark.parametrize(
+    ("claim", "evidence", "supported"),
+    [
+        ("The Corvo 200 holds 5,200 mAh.", TWO, True),
+        ("The Corvo 300 holds 7,800 mAh.", TWO, True),
+        ("The Corvo 300 holds 5,200 mAh.", TWO, False),
+        ("The Corvo 200 holds 7,800 mAh.", TWO, False),
+        ("The KX-2210-B costs 45 euros.", PRICES, True),
+        ("The KX-2210-B costs 30 euros.", PRICES, False),
+        ("El Tarn S4 pesa 12 kg.", "El Tarn S2 pesa 12 kg y el Tarn S4 pesa 15 kg.", False),
+        ("El Tarn S4 pesa 15 kg.", "El Tarn S2 pesa 12 kg y el Tarn S4 pesa 15 kg.", True),
+        ("The Corvo 300 weighs 2 kg.", "Both the Corvo 300 and the Corvo 200 weigh 2 kg.", True),
+        ("The Corvo 200 weighs 2 kg.", "The Corvo 200 and 300 weigh 2 kg.", True),
+        ("Up to nine unused days can be carried over.", "Up to five unused days can be carried over until May.", False),
+    ],
+)
+def test_a_figure_of_a_sibling_does_not_count(claim, evidence, supported):
+    assert (Checker().judge(claim, [evidence]).verdict == "supported") == supported
