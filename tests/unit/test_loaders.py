@@ -187,3 +187,30 @@ def test_two_documents_with_equal_bytes_have_equal_hashes_and_names_of_their_own
     one, two = load_bytes(b"Hello there.", "x/readme.md"), load_bytes(b"Hello there.", "y/readme.md")
     assert one.sha256 == two.sha256
     assert one.name != two.name
+
+
+def test_rows_of_a_pdf_table_are_lines_with_cells_apart():
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer, invariant=1)
+    canvas.drawString(72, 740, "Prices from May on.")
+    for row, cells in enumerate([("Article", "Price"), ("Battery pack", "96.40 EUR"), ("Dock", "74.90 EUR")]):
+        for column, cell in enumerate(cells):  # cell by cell, as tools write them
+            canvas.drawString(72 + 220 * column, 700 - 18 * row, cell)
+    canvas.drawString(72, 620, "1.")
+    canvas.drawString(110, 620, "Open the lid.")
+    canvas.save()
+    text = load_bytes(buffer.getvalue(), "a.pdf").text
+    assert "Article | Price\nBattery pack | 96.40 EUR\nDock | 74.90 EUR" in text
+    assert "1. Open the lid." in text
+    assert "from May on.\n\nArticle" in text, "a gap between blocks is a paragraph"
+
+
+def test_a_pdf_page_in_columns_of_prose_is_read_column_by_column():
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer, invariant=1)
+    for column, word in enumerate(("left", "right")):
+        for row in range(14):
+            canvas.drawString(50 + 290 * column, 740 - 14 * row, f"the {word} column goes on in line {row}")
+    canvas.save()
+    text = load_bytes(buffer.getvalue(), "a.pdf").text
+    assert text.index("left column goes on in line 13") < text.index("right column goes on in line 0")
