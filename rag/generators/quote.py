@@ -97,6 +97,8 @@ class QuoteGenerator:
         ranked = []
         for candidate, cosine in zip(chosen, cosines, strict=True):
             values = features(asked, candidate, candidate.passage, cosine)
+            if values["rival"]:
+                continue  # it speaks of another member of the series: worse than no answer, however well it fits
             ranked.append(Ranked(candidate, values, self._pick.logit(values)))
         return sorted(ranked, key=lambda item: -item.logit)
 

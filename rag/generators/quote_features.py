@@ -6,13 +6,14 @@ the embeddings, where the embedder knows the language. A paraphrase in a languag
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import log, log1p
 
 from ingest.analysis import fold, terms
 from rag.answers import Passage
+from rag.checker.binding import label_groups
 from rag.checker.wording import OPPOSITES
 from rag.generators.quote_kinds import KINDS, asked_kind, kinds_in
 from rag.generators.quote_reading import Reading, Unit, read_passage
@@ -40,6 +41,8 @@ _NEGATIONS = frozenset(
 )
 _WORD = re.compile(r"[^\W_]+(?:[-–'’./][^\W_]+)*")
 _FIGURE = re.compile(r"\d")
+_MIN_PART_NUMBER = 5  # characters; "S4" tells a model from its siblings but stands in every line about it
+_MEMBER = re.compile(r"[a-z]\d{1,3}")  # one of a series, folded: the "B2" of "Delfa B2"
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class Asked:
         names = {term for word in _names(question) for term in terms(word, language)}
         self.is_name = [term in names and not figure for term, figure in zip(self.words, self.is_figure, strict=True)]
         self.rivals = _series(question)
+        self.members = {member for _, _, labels in label_groups(question) for _, member in labels if _MEMBER.fullmatch(member)}
 
     def keys(self, language: str) -> tuple[str, ...]:
         """The question's terms as a passage in `language` would have them."""
@@ -221,8 +225,14 @@ def _identity(
 ) -> dict[str, float]:
     """Figures, identifiers and names of the question that are missing, and others that stand in their place."""
     context = f"{candidate.context} {candidate.unit.text}"
-    rival = any((found := _beside(word, context)) and figure not in found for word, figure in asked.rivals)
-    identifier = [figure and any(c.isalpha() for c in term) for term, figure in zip(asked.words, asked.is_figure, strict=True)]
+    wanted: dict[str, set[str]] = {}
+    for word, figure in asked.rivals:
+        wanted.setdefault(word, set()).add(figure)
+    rival = any((found := _beside(word, context)) and not found & figures for word, figures in wanted.items())
+    rival = rival or _names_another(asked.members, candidate.unit.text)
+    words = list(zip(asked.words, asked.is_figure, strict=True))
+    identifier = [figure and any(c.isalpha() for c in term) for term, figure in words]
+    is_part_number = [flag and len(term) >= _MIN_PART_NUMBER for (term, _), flag in zip(words, identifier, strict=True)]
     top = max(asked.weights, default=1.0)
 
     def lacking(flags: Sequence[bool], credit: Sequence[float]) -> float:
@@ -235,6 +245,7 @@ def _identity(
         "figure_missing_above": lacking(asked.is_figure, above),
         "figure_missing": lacking(asked.is_figure, document),
         "identifier_missing": lacking(identifier, document),
+        "identifier_own": float(any(flag and credit >= 1 for flag, credit in zip(is_part_number, own, strict=True))),
         "name_missing_own": lacking(asked.is_name, own),
         "name_missing_above": lacking(asked.is_name, above),
         "name_missing": lacking(asked.is_name, document),
@@ -277,6 +288,13 @@ def _series(question: str) -> list[tuple[str, str]]:
         for left, right in pairwise(words)
         if left.isalpha() and len(left) > 2 and _FIGURE.search(right) and terms(left, "en")
     ]
+
+
+def _names_another(members: Collection[str], text: str) -> bool:
+    """True where a text names a sibling of what is asked for, such as B1 for B2, and not what is asked for itself."""
+    found = {fold(word) for word in _WORD.findall(text)}
+    siblings = {word for word in found if _MEMBER.fullmatch(word) and any(word[0] == member[0] for member in members)}
+    return bool(siblings) and not siblings & set(members)
 
 
 def _beside(word: str, text: str) -> set[str]:

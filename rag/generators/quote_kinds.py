@@ -31,7 +31,8 @@ _ASKS = tuple(
         (
             "number",
             r"\bhow (?:many|much|far|tall|high|deep|wide|large|big|fast|heavy|hot|cold)\b|\bwhat (?:number|quantity|amount|size|speed|"
-            r"temperature|population|distance|capacity|weight|height)\b|\bwhich number\b|\bcuant[oa]s?\b|\bque (?:cantidad|numero|"
+            r"temperature|population|distance|capacity|weight|height)\b|\bwhich number\b|\bwhat (?:is|was|are) the (?:\w+ ){0,3}(?:capacity|"
+            r"weight|height|length|width|diameter|speed|limit|maximum|minimum|number|range|accuracy|voltage|temperature)\b|\bcuant[oa]s?\b|\bque (?:cantidad|numero|"
             r"tamano|velocidad|temperatura|distancia|altura|profundidad|peso|capacidad)\b|\bwie ?viele?\b|\bwie (?:hoch|gross|weit|"
             r"schwer|tief|schnell)\b|\bcombien\b",
         ),
