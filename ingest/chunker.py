@@ -105,9 +105,7 @@ def _titles(document: Document, path: Sequence[Heading]) -> tuple[str, ...]:
     return tuple(document.text[heading.start : heading.end].strip("# \t\n") for heading in path)
 
 
-def _context(
-    title: str, path: Sequence[str], token_starts: Callable[[str], Sequence[int]], max_tokens: int
-) -> str:
+def _context(title: str, path: Sequence[str], token_starts: Callable[[str], Sequence[int]], max_tokens: int) -> str:
     """Title and heading path in one line, at most `max_tokens`: the outer parts give way to the inner ones."""
     parts = list(dict.fromkeys(part for part in (title, *path) if part))
     while len(parts) > 1 and len(token_starts(" > ".join(parts))) > max_tokens:

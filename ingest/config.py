@@ -106,8 +106,7 @@ def load_config(model: type[Config], file: Path | None, flags: Mapping[str, Mapp
         where = sources.get((place[0], place[1] if len(place) > 1 else ""), f"`{file}`" if file else "the configuration")
         if first["type"] == "extra_forbidden":
             raise ConfigError(
-                f"cannot use key `{'.'.join(place)}` of {where}: there is no such key. "
-                "configs/default.toml lists them all."
+                f"cannot use key `{'.'.join(place)}` of {where}: there is no such key. configs/default.toml lists them all."
             ) from error
         raise ConfigError(
             f"cannot use `{'.'.join(place[:2])}` of {where}: {first['msg']}. configs/default.toml says what it takes."

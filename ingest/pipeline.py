@@ -180,9 +180,7 @@ def scan(folder: Path, prefix: str, store_path: Path, skipped: dict[str, int]) -
     inside = store_path.resolve()
     for directory, subfolders, files in os.walk(folder):
         here = Path(directory)
-        subfolders[:] = sorted(
-            name for name in subfolders if not name.startswith(".") and (here / name).resolve() != inside
-        )
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith(".") and (here / name).resolve() != inside)
         for file in sorted(files):
             if file.startswith((".", "~$")) or file.endswith(("~", ".tmp", ".swp", ".part", ".crdownload")):
                 skipped["hidden or temporary"] = skipped.get("hidden or temporary", 0) + 1
@@ -256,9 +254,7 @@ def _read(found: FoundFile, source: Source, before: FileState | None) -> Documen
             return replace(before, size=found.size, mtime_ns=found.mtime_ns)
         return load_bytes(data, found.name)
     except LoadError as error:
-        return FileState(
-            found.name, source.name, digest, found.size, found.mtime_ns, LOADERS_VERSION, "failed", str(error)
-        )
+        return FileState(found.name, source.name, digest, found.size, found.mtime_ns, LOADERS_VERSION, "failed", str(error))
 
 
 def _state(found: FoundFile, source: Source, document: Document) -> FileState:

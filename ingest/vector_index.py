@@ -26,9 +26,7 @@ class VectorIndex:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def search(
-        self, query: Vectors, limit: int, allowed: NDArray[np.int64] | None = None
-    ) -> list[tuple[str, float]]:
+    def search(self, query: Vectors, limit: int, allowed: NDArray[np.int64] | None = None) -> list[tuple[str, float]]:
         """Nearest chunks of one query (dim,) float32 as (id, cosine), best first; `allowed` positions restrict it first."""
         limit = min(limit, len(self.ids) if allowed is None else len(allowed))
         if limit == 0:

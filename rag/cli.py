@@ -128,9 +128,7 @@ def _ask(options: argparse.Namespace, config: RagConfig) -> int:
     filters = Filters(tuple(options.document), tuple(options.language))
 
     def one(job: Job) -> Answer:
-        return answer(
-            engine, job.question, turns=job.turns, filters=filters, top_k=options.top_k, identity=job.identity
-        )
+        return answer(engine, job.question, turns=job.turns, filters=filters, top_k=options.top_k, identity=job.identity)
 
     def show(out: Console, result: Answer) -> None:
         show_answer(out, result, with_draft=options.show_draft)
@@ -211,7 +209,9 @@ def _print_all(
                 raise
             failed = True
             if options.json:
-                _print_json({"id": None if isinstance(job, InputError) else getattr(job, "identity", None), "error": str(error)})
+                _print_json(
+                    {"id": None if isinstance(job, InputError) else getattr(job, "identity", None), "error": str(error)}
+                )
             else:
                 print(f"rag: {error}", file=sys.stderr)
             continue

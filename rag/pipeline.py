@@ -155,9 +155,7 @@ def _check_text(checker: Checker, text: str, passages: Sequence[Passage]) -> lis
     _, drafts = strip_markers(text, parse_answer(text, ids, strict_markers=True))
     cited = [[passages[int(marker) - 1] for marker in draft.markers] for draft in drafts]
     evidence = [[passage.text for passage in sources] for sources in cited]
-    judgements = checker.judge_all(
-        [(draft.text, texts, draft.context) for draft, texts in zip(drafts, evidence, strict=True)]
-    )
+    judgements = checker.judge_all([(draft.text, texts, draft.context) for draft, texts in zip(drafts, evidence, strict=True)])
     claims = []
     for draft, sources, judgement in zip(drafts, cited, judgements, strict=True):
         claim = Claim(draft.text, draft.start, draft.end)
@@ -189,9 +187,7 @@ def _cite(sources: Sequence[Passage], judgement: Judgement) -> list[Citation]:
 
 def _citation(passage: Passage, start: int, end: int, score: float) -> Citation:
     """Turn a range in a passage into a range in its document."""
-    return Citation(
-        passage.document, passage.page, passage.start + start, passage.start + end, passage.text[start:end], score
-    )
+    return Citation(passage.document, passage.page, passage.start + start, passage.start + end, passage.text[start:end], score)
 
 
 def _joined(claims: Sequence[Claim]) -> tuple[str, tuple[Claim, ...]]:

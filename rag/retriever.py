@@ -126,9 +126,7 @@ class Retriever:
         """Positions and document names that a filter admits; None for both where there is no filter."""
         if not filters:
             return None, None
-        pairs = {
-            pair: filters.admits(*pair) for pair in set(zip(view.documents, view.languages, strict=True))
-        }
+        pairs = {pair: filters.admits(*pair) for pair in set(zip(view.documents, view.languages, strict=True))}
         kept = [i for i, pair in enumerate(zip(view.documents, view.languages, strict=True)) if pairs[pair]]
         return np.asarray(kept, dtype=np.int64), sorted({view.documents[i] for i in kept})
 

@@ -31,7 +31,7 @@ def no_network(monkeypatch):
 
 
 class FakeEmbedder:
-    """Vectors from hashed words: equal words give near vectors, at no cost. It stands in for a model, never for what is tested."""
+    """Vectors from hashed words, at no cost. It stands in for a model, never for what is tested."""
 
     name = "fake"
     languages: tuple[str, ...] | None = ("en",)

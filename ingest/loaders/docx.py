@@ -50,8 +50,12 @@ def load(data: bytes) -> Loaded:
         raise LoadError(f"is no DOCX that can be read: {error}") from error
     properties = document.core_properties
     metadata = {"author": properties.author or ""}
-    return Loaded(text="".join(lines).rstrip("\n") + "\n" if lines else "", title=properties.title or "", headings=headings,
-                  metadata={key: value for key, value in metadata.items() if value})
+    return Loaded(
+        text="".join(lines).rstrip("\n") + "\n" if lines else "",
+        title=properties.title or "",
+        headings=headings,
+        metadata={key: value for key, value in metadata.items() if value},
+    )
 
 
 def _check_archive(data: bytes) -> None:

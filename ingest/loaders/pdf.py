@@ -1,7 +1,8 @@
 """PDF: the text of each page, read by pypdf. Pages are ranges of the document's text.
 
 Pages are read by position, so that the cells of a table row stand in one line, apart by ` | `. A page set in columns of prose
-is read in the order of its content instead, or lines of different columns would be mixed. A file encrypted with an empty password opens without asking. Scanned pages without text are empty here.
+is read in the order of its content instead, or lines of different columns would be mixed. A file encrypted with an empty
+password opens without asking. Scanned pages without text are empty here.
 """
 
 import io
@@ -36,9 +37,7 @@ def load(data: bytes) -> Loaded:
     from pypdf.errors import PyPdfError
 
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it warns of every repaired flaw; what fails is raised
-    with pypdf.apply_configuration(
-        array_maximum_element_count=_MAX_ELEMENTS, dictionary_maximum_element_count=_MAX_ELEMENTS
-    ):
+    with pypdf.apply_configuration(array_maximum_element_count=_MAX_ELEMENTS, dictionary_maximum_element_count=_MAX_ELEMENTS):
         try:
             reader = pypdf.PdfReader(io.BytesIO(data))
             if reader.is_encrypted and not reader.decrypt(""):
@@ -120,6 +119,8 @@ def _join(texts: list[str], title: str, failed: list[str]) -> Loaded:
 def _is_title(title: str) -> bool:
     """Tools write rubbish there: file names, "untitled", "Microsoft Word - ..."."""
     lowered = title.strip().lower()
-    return bool(lowered) and not lowered.startswith(("microsoft word", "untitled", "(anonymous)", "document", "slide 1")) and (
-        not re.search(r"\.(docx?|pdf|indd|xlsx?|htm|html|tmp|qxd)\b", lowered)
+    return (
+        bool(lowered)
+        and not lowered.startswith(("microsoft word", "untitled", "(anonymous)", "document", "slide 1"))
+        and (not re.search(r"\.(docx?|pdf|indd|xlsx?|htm|html|tmp|qxd)\b", lowered))
     )

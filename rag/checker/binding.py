@@ -12,7 +12,9 @@ from ingest.analysis import fold
 # A name with a number or letter that tells it from its siblings, and part numbers with a last part that does.
 _LABEL = re.compile(r"\b([A-ZÁÉÍÓÚÑ]\w{2,})[ -](\d{1,4}[A-Za-z]?|[A-Z]\d{1,3}|[A-Z]|I{1,3}|IV|V)\b(?![.,]\d)")
 _CODE = re.compile(r"\b([A-Z]{1,5}-?\d{2,8})-([A-Z]|\d{1,3})\b")
-_MORE = re.compile(r"\s*(?:,|/|and|or|y|o|e|und|et)\s*(?:the|el|la|los|las)?\s*(\d{1,4}[A-Za-z]?|[A-Z]\d{1,3})\b(?![.,%]|\s*[€$£])")
+_MORE = re.compile(
+    r"\s*(?:,|/|and|or|y|o|e|und|et)\s*(?:the|el|la|los|las)?\s*(\d{1,4}[A-Za-z]?|[A-Z]\d{1,3})\b(?![.,%]|\s*[€$£])"
+)
 _LISTING = re.compile(r"(?:\s|,|/|&|\b(?:and|or|y|o|e|the|el|la|los|las|both|ambos)\b)*", re.IGNORECASE)
 _ORDINARY = re.compile(
     r"(?:january|february|march|april|may|june|july|august|september|october|november|december|enero|febrero|marzo|abril|mayo|"

@@ -75,7 +75,9 @@ _REASONS = re.compile(
 )
 _MONEY = re.compile(r"[€$£¥]|\b(?:euros?|dollars?|pounds?|eur|usd|gbp|cents?|dolares?|libras?|pesos?|pesetas?|yen|franc\w*)\b")
 _PERCENT = re.compile(r"%|\bper ?cent\b|\bpor ciento\b|\bprozent\b|\bpour ?cent\b")
-_YEAR = re.compile(r"(?<![\d.,])(?:1\d{3}|20\d\d)(?![\d,.]?\d)|\d(?:st|nd|rd|th)\b|\d{1,2}[:/.]\d{2}|\bs\. ?[xvi]+\b|\b(?:bc|ad|a\.c|d\.c)\b")
+_YEAR = re.compile(
+    r"(?<![\d.,])(?:1\d{3}|20\d\d)(?![\d,.]?\d)|\d(?:st|nd|rd|th)\b|\d{1,2}[:/.]\d{2}|\bs\. ?[xvi]+\b|\b(?:bc|ad|a\.c|d\.c)\b"
+)
 _NAME = re.compile(r"(?<![.!?:] )(?<!^)\b[A-ZÁÉÍÓÚÑÄÖÜ][\w'’.-]+|\b[A-Z]\w+ (?:de |of |van |von |la |the )?[A-Z]\w+")
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
 

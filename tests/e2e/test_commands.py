@@ -89,7 +89,10 @@ def test_search_keeps_its_contract(store, tmp_path):
     questions = tmp_path / "q.jsonl"
     rows = [
         {"id": "a", "question": "How many days of annual leave are there?"},
-        {"id": "b", "turns": [{"role": "user", "text": "What does the Corvo 200 cost?"}, {"role": "user", "text": "And the 300?"}]},
+        {
+            "id": "b",
+            "turns": [{"role": "user", "text": "What does the Corvo 200 cost?"}, {"role": "user", "text": "And the 300?"}],
+        },
         {"id": "c", "question": ""},
         {"id": "d"},
     ]
@@ -165,7 +168,9 @@ def test_check_keeps_its_contract(tmp_path):
             for citation in claim["citations"]:
                 text = next(source["text"] for source in row["sources"] if source["id"] == citation["source"])
                 assert text[citation["start"] : citation["end"]] == citation["quote"]
-    single = run("rag", "check", "--answer", "The Corvo 200 weighs 9 tonnes.", "--source", SAMPLE / "support" / "faq.md", check=0)
+    single = run(
+        "rag", "check", "--answer", "The Corvo 200 weighs 9 tonnes.", "--source", SAMPLE / "support" / "faq.md", check=0
+    )
     assert "not supported" in single.stdout
 
 
@@ -182,7 +187,19 @@ def test_doctor_finds_what_is_wrong(store, tmp_path):
 
 
 def test_a_generator_that_is_not_there_is_told_by_name(store):
-    done = run("rag", "ask", "Hello there?", "--store", store, "--generator", "openai", "--base-url", "http://127.0.0.1:9/v1", "--model", "m")
+    done = run(
+        "rag",
+        "ask",
+        "Hello there?",
+        "--store",
+        store,
+        "--generator",
+        "openai",
+        "--base-url",
+        "http://127.0.0.1:9/v1",
+        "--model",
+        "m",
+    )
     assert done.returncode == 1
     assert "cannot reach generator `http://127.0.0.1:9/v1`" in done.stderr
 
@@ -207,12 +224,17 @@ def test_the_small_model_in_process_is_checked_like_any_other(store):
 
 
 def test_a_full_disk_is_told_and_loses_nothing(tmp_path):
-    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", tmp_path], capture_output=True).returncode:
+    if (
+        os.geteuid() != 0
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", tmp_path], capture_output=True).returncode
+    ):
         pytest.skip("needs the right to mount a small file system")
     try:
         folder = tmp_path.parent / f"{tmp_path.name}-docs"
         shutil.copytree(SAMPLE / "hr", folder)
-        (folder / "big.txt").write_text("\n\n".join(f"Paragraph {n} with some words in it." * 20 for n in range(3000)), encoding="utf-8")
+        (folder / "big.txt").write_text(
+            "\n\n".join(f"Paragraph {n} with some words in it." * 20 for n in range(3000)), encoding="utf-8"
+        )
         done = run("ingest", folder, "--store", tmp_path / "s", timeout=600)
         assert done.returncode == 1
         assert "disk is full" in done.stderr or "No space left" in done.stderr
@@ -225,7 +247,11 @@ def test_a_full_disk_is_told_and_loses_nothing(tmp_path):
 @pytest.fixture
 def server(store):
     process = subprocess.Popen(
-        [BIN / "rag", "serve", "--port", "0", "--store", str(store)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+        [BIN / "rag", "serve", "--port", "0", "--store", str(store)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
     )
     line = process.stdout.readline()
     assert line.startswith("serving on http://127.0.0.1:"), process.stderr.read()

@@ -68,7 +68,11 @@ def test_new_edited_deleted_renamed_and_touched_files(run, folder, tmp_path):
     (folder / "a" / "readme.md").unlink()
     (folder / "b" / "readme.md").rename(folder / "b" / "beta.md")
     report = run()
-    assert (report.added, report.changed, sorted(report.removed)) == (["b/beta.md"], ["leave.txt"], ["a/readme.md", "b/readme.md"])
+    assert (report.added, report.changed, sorted(report.removed)) == (
+        ["b/beta.md"],
+        ["leave.txt"],
+        ["a/readme.md", "b/readme.md"],
+    )
     now = contents(store)
     assert set(now) == on_disk(folder)
     assert "30 days" in now["leave.txt"]
@@ -134,7 +138,7 @@ def test_strange_names(run, folder, tmp_path):
     names = ["it's 'quoted'.md", "per%cent; DROP TABLE.md", "ñandú [1].md", "a\nb.md", "x" * 200 + ".md"]
     for name in names:
         (folder / name).write_text(f"Text of {name}.", encoding="utf-8")
-    os.rename(folder / "leave.txt", os.fsencode(folder) + b"/\xff\xfe.txt")
+    (folder / "leave.txt").rename(os.fsdecode(os.fsencode(folder) + b"/\xff\xfe.txt"))
     report = run()
     assert set(names) <= set(report.added)
     assert not report.failed

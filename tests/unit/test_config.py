@@ -70,5 +70,5 @@ def test_a_wrong_variable_is_named(monkeypatch):
 
 
 def test_a_missing_file_is_an_error(tmp_path):
-    with pytest.raises(ConfigError, match="no.toml"):
+    with pytest.raises(ConfigError, match=r"no\.toml"):
         load_config(RagConfig, tmp_path / "no.toml")

@@ -161,9 +161,7 @@ def test_docx_reads_in_order_with_headings_lists_and_tables():
         hidden.font.hidden = True
 
     document = load_bytes(word_file(build), "a.docx")
-    assert document.text == (
-        "Prices\n\nValid from May.\n\nItem | Price\nKey | 4 EUR\n\n- First\n- Second\nShown.\n"
-    )
+    assert document.text == ("Prices\n\nValid from May.\n\nItem | Price\nKey | 4 EUR\n\n- First\n- Second\nShown.\n")
     assert document.title == "Price list"
     assert [document.text[h.start : h.end] for h in document.headings] == ["Prices"]
 

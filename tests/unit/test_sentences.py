@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +15,10 @@ def split(text):
     ("text", "sentences"),
     [
         ("It rains. We stay.", ["It rains.", "We stay."]),
-        ("Dr. Smith paid $1.5 million on Jan. 5, 2024. It worked.", ["Dr. Smith paid $1.5 million on Jan. 5, 2024.", "It worked."]),
+        (
+            "Dr. Smith paid $1.5 million on Jan. 5, 2024. It worked.",
+            ["Dr. Smith paid $1.5 million on Jan. 5, 2024.", "It worked."],
+        ),
         ("See Fig. 2 and p. 14. Then stop.", ["See Fig. 2 and p. 14.", "Then stop."]),
         ("The U.S. Navy sailed. It won.", ["The U.S. Navy sailed.", "It won."]),
         ("El Sr. Pérez gana 1.250,50 €. ¿Cuándo? ¡Ya!", ["El Sr. Pérez gana 1.250,50 €.", "¿Cuándo?", "¡Ya!"]),
@@ -42,7 +47,7 @@ def test_rows_of_a_table_read_from_a_pdf_stand_alone():
 def test_spans_are_ordered_trimmed_and_cover_everything_visible(text):
     spans = sentence_spans(text)
     assert all(start < end for start, end in spans)
-    assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in pairwise(spans))
     covered = set().union(*(range(start, end) for start, end in spans)) if spans else set()
     assert all(character.isspace() or position in covered for position, character in enumerate(text))
     for start, end in spans:

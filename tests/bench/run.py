@@ -1,0 +1,48 @@
+"""Run every benchmark over the sets in a folder and write the results: `make bench BENCH=DIR`.
+
+python tests/bench/run.py --bench DIR [--only search ask checking]
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE.parent.parent / "data" / "results"
+
+
+def main() -> int:
+    """Run the parts one after the other; each writes its own file, to which commit and machine are added."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--bench", type=Path, required=True)
+    parser.add_argument("--only", nargs="+", default=["search", "ask", "checking"], choices=["search", "ask", "checking"])
+    options = parser.parse_args()
+    for part in options.only:
+        out = RESULTS / f"{part}-dev.json"
+        command = [sys.executable, str(HERE / f"bench_{part}.py"), "--bench", str(options.bench), "--out", str(out)]
+        if subprocess.run(command, check=False).returncode:
+            return 1
+        results = json.loads(out.read_text(encoding="utf-8"))
+        results.update(commit=commit(), date=datetime.now(UTC).date().isoformat(), machine=machine())
+        out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def commit() -> str:
+    """Short name of the commit that was measured, with a mark where the tree had other changes."""
+    done = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False, cwd=HERE)
+    return done.stdout.strip() or "unknown"
+
+
+def machine() -> str:
+    """Processor architecture and number of cores."""
+    return f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from ingest import embedder as module
+from ingest.embedder import SentenceTransformerEmbedder, packaged_model_folder
+from ingest.errors import EmbedderError
+
+TEXTS = ["a", "The hotel limit is 140 euros.", "word " * 100, "El permiso dura quince días.", "x" * 50, "", "short one"]
+
+
+def test_vectors_are_those_of_the_plain_model_whatever_the_batch(embedder):
+    ours = embedder.encode(TEXTS)
+    theirs = embedder._loaded().encode(TEXTS, normalize_embeddings=True, show_progress_bar=False)
+    assert ours.shape == (len(TEXTS), embedder.dim) == theirs.shape
+    assert ours.dtype == np.float32
+    assert np.allclose(np.linalg.norm(ours, axis=1), 1, atol=1e-5)
+    assert np.min(np.sum(ours * theirs, axis=1)) > 0.9999
+    assert np.allclose(embedder.encode(TEXTS[1:2])[0], ours[1], atol=1e-5)
+
+
+def test_nothing_of_a_long_text_is_dropped(embedder):
+    head, tail = "The red valve opens at forty bar. " * 40, "Penguins live in the south of the world. " * 40
+    both = embedder.encode([head + tail])[0]
+    about_tail = embedder.encode_queries(["penguins"])[0]
+    cut_off = embedder._loaded().encode([head + tail], normalize_embeddings=True)[0]
+    assert both @ about_tail > cut_off @ about_tail + 0.1
+    assert abs(np.linalg.norm(both) - 1) < 1e-5
+
+
+def test_no_texts_give_an_empty_matrix(embedder):
+    assert embedder.encode([]).shape == (0, embedder.dim)
+
+
+def test_token_starts_are_positions_in_the_text(embedder):
+    text = "Ñandú: 1.250,50 € (approx.)"
+    starts = embedder.token_starts(text)
+    assert starts == sorted(starts)
+    assert all(0 <= start < len(text) and not text[start].isspace() for start in starts)
+
+
+def test_a_model_that_is_not_there_is_told_by_name(tmp_path):
+    with pytest.raises(EmbedderError, match=r"embedder\.model"):
+        SentenceTransformerEmbedder(str(tmp_path)).encode(["x"])
+
+
+def test_damaged_weights_are_refused(monkeypatch):
+    monkeypatch.setattr(module, "_WEIGHTS_SHA256", "0" * 64)
+    with pytest.raises(EmbedderError, match="damaged"):
+        packaged_model_folder()
