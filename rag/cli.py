@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Console
 
@@ -21,6 +21,9 @@ from rag.batch import Job, Pair, read_pairs, read_questions
 from rag.config import RagConfig
 from rag.display import show_answer, show_check, show_passages
 from rag.errors import InputError, QuestionError, RagError
+
+if TYPE_CHECKING:
+    from rag.retriever import Filters
 
 Work = TypeVar("Work")
 Result = TypeVar("Result")
@@ -60,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     asked.add_argument("--questions", type=Path, metavar="Q.jsonl", help='lines with "question" or "turns"')
     asked.add_argument("--document", action="append", default=[], help="only documents of this name or glob; may be repeated")
     asked.add_argument("--language", action="append", default=[], help="only documents in this language, such as es")
+    asked.add_argument("--type", action="append", default=[], help="only files of this type, such as pdf")
+    asked.add_argument("--source", action="append", default=[], help="only documents of this source")
 
     search = commands.add_parser("search", parents=[asked, stored, common], help="find passages")
     search.add_argument("--top-k", type=int, default=10)
@@ -99,13 +104,12 @@ def _search(options: argparse.Namespace, config: RagConfig) -> int:
     from ingest.analysis import detect_language
     from rag.engine import build_retriever
     from rag.pipeline import checked_question, standalone
-    from rag.retriever import Filters
 
     if not 1 <= options.top_k <= 1000:
         raise ConfigError(f"cannot search with --top-k `{options.top_k}`: it must lie between 1 and 1000.")
     jobs = _jobs(options)
     retriever = build_retriever(config)
-    filters = Filters(tuple(options.document), tuple(options.language))
+    filters = _filters(options)
 
     def one(job: Job) -> list[Passage]:
         question = checked_question(job.question, config.answer.max_question_chars)
@@ -121,11 +125,10 @@ def _search(options: argparse.Namespace, config: RagConfig) -> int:
 def _ask(options: argparse.Namespace, config: RagConfig) -> int:
     from rag.engine import build_engine
     from rag.pipeline import answer
-    from rag.retriever import Filters
 
     jobs = _jobs(options)
     engine = build_engine(config)
-    filters = Filters(tuple(options.document), tuple(options.language))
+    filters = _filters(options)
 
     def one(job: Job) -> Answer:
         return answer(engine, job.question, turns=job.turns, filters=filters, top_k=options.top_k, identity=job.identity)
@@ -152,6 +155,12 @@ def _check(options: argparse.Namespace, config: RagConfig) -> int:
         return {"id": pair.identity, **check_answer(pair.answer, pair.sources, checker, pair.question)}
 
     return _print_all(options, jobs, one, lambda pair, result: result, show_check)
+
+
+def _filters(options: argparse.Namespace) -> "Filters":
+    from rag.retriever import Filters
+
+    return Filters(tuple(options.document), tuple(options.language), tuple(options.type), tuple(options.source))
 
 
 def _jobs(options: argparse.Namespace) -> Iterator[Job | InputError]:

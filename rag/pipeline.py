@@ -154,7 +154,8 @@ def _check_text(checker: Checker, text: str, passages: Sequence[Passage]) -> lis
     ids = [str(number) for number in range(1, len(passages) + 1)]
     _, drafts = strip_markers(text, parse_answer(text, ids, strict_markers=True))
     cited = [[passages[int(marker) - 1] for marker in draft.markers] for draft in drafts]
-    evidence = [[passage.text for passage in sources] for sources in cited]
+    # Title and headings say what a passage is about: a name that stands only there is no invention.
+    evidence = [[*(p.text for p in sources), *dict.fromkeys(p.context for p in sources if p.context)] for sources in cited]
     judgements = checker.judge_all([(draft.text, texts, draft.context) for draft, texts in zip(drafts, evidence, strict=True)])
     claims = []
     for draft, sources, judgement in zip(drafts, cited, judgements, strict=True):

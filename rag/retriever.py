@@ -9,6 +9,7 @@ import fnmatch
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from ingest.analysis import detect_language, terms
 from ingest.documents import Chunk, Document
 from ingest.embedder import Embedder
-from ingest.store import Snapshot, Store
+from ingest.store import FileState, Snapshot, Store
 from ingest.vector_index import VectorIndex
 from rag.answers import Passage
 
@@ -32,20 +33,29 @@ class RetrieverSettings:
 
 @dataclass(frozen=True)
 class Filters:
-    """Restrict a search: `documents` are names or globs such as `policies/*`, `languages` codes such as `es`."""
+    """Restrict a search by document and its metadata; what is empty restricts nothing.
+
+    `documents`: names or globs such as `policies/*`; `languages`: codes such as `es`; `types`: suffixes such as `pdf`;
+    `sources`: names of sources.
+    """
 
     documents: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.documents or self.languages)
+        return bool(self.documents or self.languages or self.types or self.sources)
 
-    def admits(self, document: str, language: str) -> bool:
+    def admits(self, state: FileState) -> bool:
         """Say whether a document passes."""
-        named = not self.documents or any(
-            document == pattern or fnmatch.fnmatchcase(document, pattern) for pattern in self.documents
+        suffix = PurePosixPath(state.name).suffix.lower().lstrip(".")
+        return (
+            (not self.documents or any(fnmatch.fnmatchcase(state.name, p) or state.name == p for p in self.documents))
+            and (not self.languages or state.language in self.languages)
+            and (not self.types or suffix in {kind.lower().lstrip(".") for kind in self.types})
+            and (not self.sources or state.source in self.sources)
         )
-        return named and (not self.languages or language in self.languages)
 
 
 class _View:
@@ -126,9 +136,9 @@ class Retriever:
         """Positions and document names that a filter admits; None for both where there is no filter."""
         if not filters:
             return None, None
-        pairs = {pair: filters.admits(*pair) for pair in set(zip(view.documents, view.languages, strict=True))}
-        kept = [i for i, pair in enumerate(zip(view.documents, view.languages, strict=True)) if pairs[pair]]
-        return np.asarray(kept, dtype=np.int64), sorted({view.documents[i] for i in kept})
+        names = {name for name, state in view.snapshot.states.items() if filters.admits(state)}
+        kept = [position for position, name in enumerate(view.documents) if name in names]
+        return np.asarray(kept, dtype=np.int64), sorted(names)
 
 
 def _question_terms(question: str, languages: Sequence[str]) -> list[str]:

@@ -44,6 +44,8 @@ class Query(BaseModel):
     turns: list[Turn] = Field(default=[], max_length=100, description="earlier turns, oldest first")
     documents: list[str] = Field(default=[], max_length=100, description="names or globs to restrict the search to")
     languages: list[str] = Field(default=[], max_length=20, description="language codes to restrict the search to")
+    types: list[str] = Field(default=[], max_length=20, description="file types to restrict the search to, such as pdf")
+    sources: list[str] = Field(default=[], max_length=100, description="sources to restrict the search to")
     top_k: int | None = Field(default=None, ge=1, le=100, description="how many passages to answer from")
 
 
@@ -59,7 +61,7 @@ def build_app(engine: Engine, *, max_concurrent: int = 4) -> FastAPI:
     @app.post("/query", summary="Ask a question", responses={422: {"description": "the question cannot be answered as it is"}})
     async def query(body: Query) -> dict[str, Any]:
         """Answer from the documents. An abstention is an answer too: status 200, `abstained` true."""
-        filters = Filters(tuple(body.documents), tuple(body.languages))
+        filters = Filters(tuple(body.documents), tuple(body.languages), tuple(body.types), tuple(body.sources))
         turns = [(turn.role, turn.text) for turn in body.turns]
         async with slots:
             result = await run_in_threadpool(

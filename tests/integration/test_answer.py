@@ -175,6 +175,9 @@ def test_filters_restrict_what_is_found(engine):
     assert {passage.document for passage in found} == {"es/permisos.md"}
     assert {p.document for p in built.retriever.search("días", 10, Filters(languages=("es",)))} == {"es/permisos.md"}
     assert built.retriever.search("days", 10, Filters(documents=("nothing/*",))) == []
+    assert built.retriever.search("days", 10, Filters(types=("pdf",))) == []
+    assert len(built.retriever.search("days", 10, Filters(types=(".MD",), sources=("docs",)))) == 4
+    assert built.retriever.search("days", 10, Filters(sources=("wiki",))) == []
     assert answer(built, "How many days?", filters=Filters(documents=("nothing/*",))).reason == "nothing_retrieved"
 
 
@@ -234,3 +237,10 @@ def test_a_follow_up_is_searched_with_what_it_leans_on(question, turns, searched
 def test_the_same_question_twice_gives_the_same_answer(engine):
     first, second = (answer(engine(), "When must carried over days be used?") for _ in range(2))
     assert (first.text, first.claims) == (second.text, second.claims)
+
+
+def test_a_name_that_stands_only_in_the_title_is_no_invention(engine, texts):
+    write = lambda request: f"The Valve KX-9 has a housing made of steel [{number_of(request, 'valve.md')}]."  # noqa: E731
+    result = answer(engine(write), "What is the housing of the valve made of?")
+    assert [claim.verdict for claim in result.claims] == ["supported"]
+    assert_sound(result, texts)
