@@ -71,15 +71,20 @@ def _job(line: dict[str, Any], number: int) -> Job | InputError:
     if isinstance(turns, list) and turns and all(_is_turn(turn) for turn in turns):
         pairs = tuple((str(turn["role"]), str(turn["text"])) for turn in turns)
         return Job(_identity(line), pairs[-1][1], pairs[:-1])
-    return InputError(f'line {number} holds no question: write "question": "..." or "turns": [{{"role", "text"}}, ...].')
+    return InputError(
+        f'line {number} holds no question: write "question": "..." or "turns": [{{"role", "text"}}, ...].', _identity(line)
+    )
 
 
 def _pair(line: dict[str, Any], number: int) -> Pair | InputError:
     answer, sources, question = line.get("answer"), line.get("sources"), line.get("question")
     if not isinstance(answer, str):
-        return InputError(f'line {number} has no "answer". Write "answer": "..." with the text to check.')
+        return InputError(f'line {number} has no "answer". Write "answer": "..." with the text to check.', _identity(line))
     if not isinstance(sources, list) or not all(isinstance(s, dict) and isinstance(s.get("text"), str) for s in sources):
-        return InputError(f'line {number} has no "sources". Write "sources": [{{"id": "s1", "text": "..."}}], or [] for none.')
+        return InputError(
+            f'line {number} has no "sources". Write "sources": [{{"id": "s1", "text": "..."}}], or [] for none.',
+            _identity(line),
+        )
     pairs = [(str(source.get("id", f"s{index}")), source["text"]) for index, source in enumerate(sources, start=1)]
     return Pair(_identity(line), answer, pairs, question if isinstance(question, str) else None)
 

@@ -25,7 +25,7 @@ from rag.errors import InputError, QuestionError, RagError
 if TYPE_CHECKING:
     from rag.retriever import Filters
 
-Work = TypeVar("Work")
+Work = TypeVar("Work", Job, Pair)
 Result = TypeVar("Result")
 
 
@@ -218,9 +218,7 @@ def _print_all(
                 raise
             failed = True
             if options.json:
-                _print_json(
-                    {"id": None if isinstance(job, InputError) else getattr(job, "identity", None), "error": str(error)}
-                )
+                _print_json({"id": job.identity, "error": str(error)})
             else:
                 print(f"rag: {error}", file=sys.stderr)
             continue

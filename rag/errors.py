@@ -20,7 +20,12 @@ class QuestionError(RagError):
 
 
 class InputError(RagError):
-    """A batch file, or a line of it, is not in the documented form."""
+    """A batch file, or a line of it, is not in the documented form; `identity` is the line's id where it has one."""
+
+    def __init__(self, message: str, identity: str | None = None) -> None:
+        """Take the message for the user and the id of the line."""
+        super().__init__(message)
+        self.identity = identity
 
 
 class GeneratorError(RagError):
