@@ -155,7 +155,7 @@ def _list(options: argparse.Namespace, config: IngestConfig, errors: Console) ->
     table = Table("document", "language", "pages", "chunks", "status", box=None)
     for state in states:
         pages = str(state.n_pages) if state.n_pages else ""
-        status = state.status if state.status == "stored" else f"failed: {state.reason}"
+        status = f"{state.status}: {state.reason}" if state.reason else state.status
         table.add_row(_plain(state.name), state.language, pages, str(state.n_chunks), _plain(status))
     _out().print(table)
     return 0
@@ -175,6 +175,8 @@ def _print_report(report: Report, as_json: bool, store: Path) -> None:
     skipped = ", ".join(f"{count} {suffix}" for suffix, count in sorted(report.skipped.items()))
     table.add_row("skipped", str(sum(report.skipped.values())), _plain(skipped))
     out.print(table)
+    for name, reason in sorted(report.partly.items()):
+        out.print(f"  partly read {name}: {reason}", markup=False, soft_wrap=True)
     for name, reason in sorted(report.failed.items()):
         out.print(f"  failed {name}: {reason}", markup=False, soft_wrap=True)
     if not report.is_dry_run:

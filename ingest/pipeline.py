@@ -49,7 +49,7 @@ class Plan:
 
 @dataclass
 class Report:
-    """What a run did. `failed` and `failed_before` give the reason by document name; `skipped` counts files by suffix."""
+    """What a run did. `failed` gives the reason by document name, `partly` what is missing; `skipped` counts by suffix."""
 
     source: str = ""
     added: list[str] = field(default_factory=list)
@@ -57,6 +57,7 @@ class Report:
     removed: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    partly: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
     n_chunks: int = 0
     seconds: float = 0.0
@@ -222,6 +223,8 @@ def _run(
             chunks = chunk_document(outcome, embedder.token_starts, settings, embedder.languages)
             batch.documents.append((outcome, replace(state, n_chunks=len(chunks), n_pages=len(outcome.pages))))
             batch.chunks.extend(chunks)
+            if state.reason:
+                report.partly[found.name] = state.reason
             (report.changed if before is not None and before.status == "stored" else report.added).append(found.name)
         elif outcome.status == "failed":
             report.failed[found.name] = outcome.reason
@@ -268,6 +271,7 @@ def _state(found: FoundFile, source: Source, document: Document) -> FileState:
         status="stored",
         title=document.title,
         language=document.language,
+        reason=f"not read: {unread}" if (unread := document.metadata.get("unread_pages")) else "",
     )
 
 

@@ -6,10 +6,15 @@ The format has no fixed pages, so a document from it has none.
 import io
 import zipfile
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ingest.documents import Heading
 from ingest.errors import LoadError
 from ingest.loaders import Loaded
+
+if TYPE_CHECKING:
+    from docx.table import Table
+    from docx.text.paragraph import Paragraph
 
 # A compressed part larger than this when unpacked is no office document that people wrote.
 _MAX_UNPACKED_BYTES = 500_000_000
@@ -70,7 +75,7 @@ def _check_archive(data: bytes) -> None:
         raise LoadError(f"unpacks to {size:,} bytes, more than the {_MAX_UNPACKED_BYTES:,} that are read")
 
 
-def _paragraph(paragraph: "docx.text.paragraph.Paragraph") -> tuple[str, int]:  # type: ignore[name-defined]  # noqa: F821
+def _paragraph(paragraph: "Paragraph") -> tuple[str, int]:
     """Text of a paragraph and its heading level, 0 for none."""
     text = "".join(_runs(paragraph)).strip()
     style = (paragraph.style.name or "") if paragraph.style is not None else ""
@@ -84,7 +89,7 @@ def _paragraph(paragraph: "docx.text.paragraph.Paragraph") -> tuple[str, int]:  
     return text, level
 
 
-def _runs(paragraph: "docx.text.paragraph.Paragraph") -> Iterator[str]:  # type: ignore[name-defined]  # noqa: F821
+def _runs(paragraph: "Paragraph") -> Iterator[str]:
     for part in paragraph.iter_inner_content():  # runs, and links that hold runs
         for run in getattr(part, "runs", [part]):
             if not run.font.hidden:
@@ -96,7 +101,7 @@ def _is_item(block: object) -> bool:
     return (getattr(style, "name", None) or "").startswith("List")
 
 
-def _rows(table: "docx.table.Table") -> Iterator[str]:  # type: ignore[name-defined]  # noqa: F821
+def _rows(table: "Table") -> Iterator[str]:
     """One line for each row, cells apart by ` | `; a merged cell is written once."""
     for row in table.rows:
         cells: list[str] = []

@@ -8,11 +8,17 @@ password opens without asking. Scanned pages without text are empty here.
 import io
 import logging
 import re
+import struct
+import zlib
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from ingest.documents import Page
 from ingest.errors import LoadError
 from ingest.loaders import Loaded
+
+if TYPE_CHECKING:
+    from pypdf import PageObject, PdfReader
 
 # pypdf stops at 100,000 elements in one array by default; filings with embedded fonts pass that, so two of twenty real
 # quarterly reports were lost. Ten times as much still bounds memory.
@@ -23,6 +29,19 @@ _GAP = re.compile(r"[ \t\u00a0]{3,}")
 _BLANKS = re.compile(r"[ \t\u00a0]{2,}")
 _MARK = re.compile(r"\d{1,3}[.)]|[a-z][.)]|[-–•(]|[$€£]|Item \d+[A-Z]?\.")
 _MANY_BREAKS = re.compile(r"\n(?:[ \t]*\n){2,}")
+# pypdf meets broken structures with whatever Python raises there.
+_BROKEN = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
 # A page counts as set in columns when so many of its lines are two pieces of prose with a gap between.
 _COLUMN_SHARE = 0.35
 _MIN_PROSE_WORDS = 4
@@ -46,8 +65,7 @@ def load(data: bytes) -> Loaded:
             title = str(reader.metadata.title or "") if reader.metadata else ""
         except PyPdfError as error:
             raise LoadError(f"is no PDF that can be read: {error}") from error
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, NotImplementedError) as error:
-            # pypdf meets broken structures with whatever Python raises there.
+        except _BROKEN as error:
             raise LoadError(f"is damaged: {type(error).__name__}: {error}") from error
     if not any(text.strip() for text in texts):
         why = f": {failed[0]}" if failed else ": its pages are images. Run text recognition on it first"
@@ -55,22 +73,24 @@ def load(data: bytes) -> Loaded:
     return _join(texts, title if _is_title(title) else "", failed)
 
 
-def _pages(reader: "pypdf.PdfReader") -> tuple[list[str], list[str]]:  # type: ignore[name-defined]  # noqa: F821
+def _pages(reader: "PdfReader") -> tuple[list[str], list[str]]:
     """Text of every page; a page that cannot be read is empty and named in the second list."""
+    from pypdf.errors import PyPdfError
+
     texts, failed = [], []
     for number, page in enumerate(reader.pages, start=1):
         try:
             texts.append(_page_text(page))
-        except Exception as error:  # noqa: BLE001 - one broken page must not lose the others, and pypdf raises anything
+        except (PyPdfError, *_BROKEN) as error:  # one broken page must not lose the others
             texts.append("")
             failed.append(f"page {number}: {type(error).__name__}: {error}")
     return texts, failed
 
 
-def _page_text(page: "pypdf.PageObject") -> str:  # type: ignore[name-defined]  # noqa: F821
+def _page_text(page: "PageObject") -> str:
     try:
         laid_out = page.extract_text(extraction_mode="layout")
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, ZeroDivisionError):
+    except _BROKEN:
         laid_out = ""  # a font without widths, for one: the order of the content still reads
     if not laid_out.strip() or _is_in_columns(laid_out):
         return _clean(page.extract_text())
