@@ -1,0 +1,85 @@
+"""What the full-text index and the vector index find, over a real store."""
+
+import numpy as np
+import pytest
+
+from ingest.chunker import ChunkerSettings
+from ingest.pipeline import ingest_folder
+from ingest.store import Store
+from ingest.vector_index import VectorIndex
+from rag.retriever import Filters, Retriever
+
+TEXTS = {
+    "en/pump.md": "# Pump\n\nThe pump MX-4471-B delivers 1,250,000 litres per year.",
+    "en/valve.md": "# Valve\n\nThe valve policies were reviewed by the committee in March.",
+    "es/bomba.md": "# Bomba\n\nLa bomba MX-4471-C entrega 1.250.000 litros. Las vacaciones duran quince días.",
+    "es/norma.md": "# Norma\n\nLa política de viajes cambió en la planta.",
+}
+
+
+@pytest.fixture
+def retriever(tmp_path, fake_embedder):
+    for name, text in TEXTS.items():
+        path = tmp_path / "docs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    ingest_folder(tmp_path / "docs", tmp_path / "store", fake_embedder, ChunkerSettings())
+    return Retriever(Store.open(tmp_path / "store"), fake_embedder)
+
+
+@pytest.mark.parametrize(
+    ("question", "first"),
+    [
+        ("MX-4471-B", "en/pump.md"),
+        ("mx4471c", "es/bomba.md"),
+        ("policy of the valve", "en/valve.md"),
+        ("¿Cuánto dura la vacación?", "es/bomba.md"),
+        ("politica de viaje", "es/norma.md"),
+    ],
+)
+def test_words_are_found_in_any_form(retriever, question, first):
+    assert retriever.search(question, 4)[0].document == first
+
+
+def test_numbers_are_found_in_either_notation(retriever):
+    found = {passage.document for passage in retriever.search("1250000", 4) if "text" in passage.found_by}
+    assert {"en/pump.md", "es/bomba.md"} <= found
+
+
+def test_a_search_gives_as_many_as_there_are_and_ranks_them(retriever):
+    passages = retriever.search("pump", 100)
+    assert [passage.rank for passage in passages] == list(range(1, len(TEXTS) + 1))
+    assert len({passage.chunk for passage in passages}) == len(TEXTS)
+    assert [p.score for p in passages] == sorted((p.score for p in passages), reverse=True)
+
+
+def test_a_filter_is_applied_before_ranking(retriever):
+    only = retriever.search("pump MX-4471-B litres", 2, Filters(documents=("es/norma.md",)))
+    assert [passage.document for passage in only] == ["es/norma.md"]
+
+
+def test_a_question_of_nothing_but_marks_and_stop_words_still_works(retriever):
+    assert len(retriever.search("the of and ?", 3)) == 3
+    assert len(retriever.search("'; DROP TABLE chunks; --", 3)) == 3
+    assert len(retriever.search('"quoted" AND (broken', 3)) == 3
+
+
+def test_an_empty_store_finds_nothing(tmp_path, fake_embedder):
+    (tmp_path / "docs").mkdir()
+    ingest_folder(tmp_path / "docs", tmp_path / "store", fake_embedder, ChunkerSettings())
+    assert Retriever(Store.open(tmp_path / "store"), fake_embedder).search("anything", 5) == []
+
+
+def test_the_vector_index_is_exact_with_and_without_a_filter():
+    generator = np.random.default_rng(0)
+    vectors = generator.normal(size=(300, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    index = VectorIndex([str(i) for i in range(300)], vectors)
+    query = vectors[7]
+    truth = vectors @ query
+    assert [identity for identity, _ in index.search(query, 5)] == [str(i) for i in np.argsort(-truth)[:5]]
+    allowed = np.arange(100, 120)
+    best = allowed[np.argsort(-truth[allowed])[:5]]
+    assert [identity for identity, _ in index.search(query, 5, allowed)] == [str(i) for i in best]
+    assert index.search(query, 5, np.array([], dtype=np.int64)) == []
+    assert index.cosines(query, ["7"])[0] == pytest.approx(1.0, abs=1e-5)
