@@ -16,7 +16,8 @@ from ingest.documents import Document
 from ingest.embedder import Embedder
 from ingest.errors import IngestError, LoadError, StoreMismatch, StoreMissing
 from ingest.loaders import LOADERS_VERSION, SUFFIXES, load_bytes
-from ingest.store import Batch, FileState, Source, Store, lock, read_manifest
+from ingest.manifest import Source, lock, read_manifest
+from ingest.store import Batch, FileState, Store
 
 # A commit is written when so many chunks wait or so much time has passed: a crash costs at most one of them.
 _CHUNKS_A_COMMIT = 512

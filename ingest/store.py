@@ -10,10 +10,8 @@ deletes chunks that no row there names any more. A reader takes chunks only wher
 it sees the old or the new version of a document whenever it looks, and a run that was killed is cleaned up by the next.
 """
 
-import fcntl
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -30,32 +28,11 @@ import pyarrow as pa
 from ingest.analysis import terms
 from ingest.documents import Chunk, Document, Heading, Page
 from ingest.embedder import Vectors
-from ingest.errors import StoreError, StoreLocked, StoreMismatch, StoreMissing
+from ingest.errors import StoreError, StoreMismatch
+from ingest.manifest import Manifest, Source, disk_errors, lock, read_manifest, write_atomically
 
-SCHEMA_VERSION = 1
 _TABLES = "lance"
 _KEEP_VERSIONS = timedelta(hours=1)  # readers pin a version of the table while they use it
-
-
-@dataclass(frozen=True)
-class Source:
-    """A named source of documents. `prefix` stands before its documents' names: empty for the first source."""
-
-    name: str
-    root: str
-    prefix: str = ""
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What a store was made with; opening it with anything else is an error."""
-
-    embedder: str
-    dim: int
-    chunker: dict[str, int]
-    schema_version: int = SCHEMA_VERSION
-    created_at: str = ""
-    sources: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -167,7 +144,7 @@ class Store:
 
         Raises: StoreError when the directory cannot be made or holds something else.
         """
-        with _disk_errors(path):
+        with disk_errors(path):
             path.mkdir(parents=True, exist_ok=True)
             strangers = [entry.name for entry in path.iterdir() if entry.name not in (".lock", _TABLES)]
             if strangers:
@@ -188,7 +165,7 @@ class Store:
 
         Raises: StoreLocked when another process writes; StoreError when the disk is full or not writable.
         """
-        with lock(self.path), _disk_errors(self.path):
+        with lock(self.path), disk_errors(self.path):
             self._delete_orphans()
             yield
 
@@ -209,7 +186,7 @@ class Store:
 
     def commit(self, batch: Batch) -> None:
         """Write one batch so that readers see each document whole, old or new."""
-        with _disk_errors(self.path):
+        with disk_errors(self.path):
             documents, chunks = self._db.open_table("documents"), self._db.open_table("chunks")
             hashes = {document.name: document.sha256 for document, _ in batch.documents}
             replaced = [*hashes, *(state.name for state in batch.failures), *batch.removed]
@@ -238,7 +215,7 @@ class Store:
         """Bring the full-text index up to date, join small files and drop old versions."""
         from lancedb.index import FTS
 
-        with _disk_errors(self.path):
+        with disk_errors(self.path):
             chunks, documents = self._db.open_table("chunks"), self._db.open_table("documents")
             if chunks.count_rows() and not chunks.list_indices():
                 # Terms are analysed by `ingest.analysis`, one language at a time; the index only splits at blanks.
@@ -346,79 +323,6 @@ class Snapshot:
     def _is_live(self, row: dict[str, Any]) -> bool:
         state = self.states.get(row["document"])
         return state is not None and state.sha256 == row["sha256"]
-
-
-def read_manifest(path: Path, *, any_schema: bool = False) -> Manifest:
-    """Read a store's manifest; `any_schema` also takes one of another version, to rebuild from.
-
-    Raises: StoreMissing when there is none, StoreError when it is damaged, StoreMismatch for another schema.
-    """
-    file = path / "manifest.json"
-    try:
-        raw = json.loads(file.read_text(encoding="utf-8"))
-        sources = tuple(Source(**source) for source in raw.pop("sources", []))
-        manifest = Manifest(**raw, sources=sources)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise StoreMissing(f"cannot open store `{path}`: no manifest. Run `ingest FOLDER --store {path}` first.") from error
-    except OSError as error:
-        raise StoreError(f"cannot open store `{path}`: {error.strerror}. Check its permissions.") from error
-    except (ValueError, TypeError) as error:
-        raise StoreError(
-            f"cannot open store `{path}`: manifest.json is damaged ({error}). Restore it or ingest anew."
-        ) from error
-    if manifest.schema_version != SCHEMA_VERSION and not any_schema:
-        raise StoreMismatch(
-            f"cannot open store `{path}`: it has schema {manifest.schema_version}, this version reads {SCHEMA_VERSION}. "
-            "Run `ingest rebuild`."
-        )
-    return manifest
-
-
-@contextmanager
-def lock(path: Path) -> Iterator[None]:
-    """Hold a store's write lock; the system frees it when the process ends, however it ends.
-
-    Raises: StoreLocked when another process holds it, StoreError when the lock file cannot be made.
-    """
-    with _disk_errors(path):
-        path.mkdir(parents=True, exist_ok=True)
-        handle = (path / ".lock").open("a+")
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise StoreLocked(
-                f"cannot write to store `{path}`: another process is writing to it. Wait until it is done."
-            ) from error
-        yield
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that a crash leaves the old or the new one."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(name).replace(path)
-
-
-@contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
-    """Turn what the disk or LanceDB says into a StoreError that names the store and the remedy."""
-    try:
-        yield
-    except OSError as error:
-        hint = "Free some space and run it again; nothing that was stored is lost." if error.errno == 28 else "Check the path."
-        raise StoreError(f"cannot write to store `{path}`: {error.strerror or error}. {hint}") from error
-    except RuntimeError as error:  # LanceDB wraps errors of its Rust core in these
-        text = str(error)
-        if "No space left" in text or "StorageFull" in text:
-            raise StoreError(
-                f"cannot write to store `{path}`: the disk is full. Free some space and run it again; nothing that was "
-                "stored is lost."
-            ) from error
-        raise StoreError(f"cannot use store `{path}`: {text.splitlines()[0][:300]}") from error
 
 
 def _chunk_rows(batch: Batch, hashes: dict[str, str], dim: int) -> pa.Table:
