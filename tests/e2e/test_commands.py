@@ -6,7 +6,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
@@ -276,8 +275,6 @@ def test_a_taken_port_is_told(store):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        started = time.monotonic()
         done = run("rag", "serve", "--port", taken.getsockname()[1], "--store", store)
     assert done.returncode == 1
     assert "the port is taken" in done.stderr
-    assert time.monotonic() - started < 120

@@ -1,5 +1,3 @@
-import time
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -142,11 +140,10 @@ def test_any_answer_has_an_output_whose_spans_lie_in_it(answer, source):
         assert all(claim["start"] <= span["start"] < span["end"] <= claim["end"] for span in claim["unsupported_spans"])
 
 
-def test_six_claims_against_five_passages_are_quick():
-    passages = [(str(i), " ".join(f"Part {i} number {k} weighs {k} kg and is blue." for k in range(22))) for i in range(5)]
-    answer = " ".join(f"Part {i} number {i} weighs {i} kg." for i in range(6))
-    checker = Checker()
-    check_answer(answer, passages[:1], checker)
-    started = time.perf_counter()
-    check_answer(answer, [(name, text + " End.") for name, text in passages], checker)
-    assert time.perf_counter() - started < 0.6  # 0.15 s is the aim on an idle machine; tests share theirs
+def test_six_claims_find_their_own_passage_among_five():
+    names = ["lantern", "bicycle", "kettle", "ladder", "violin"]
+    passages = [(name, " ".join(f"The {name} of size {k} weighs {k + 30} kg." for k in range(1, 23))) for name in names]
+    answer = " ".join(f"The {name} of size 4 weighs 34 kg." for name in names) + " The violin of size 5 weighs 77 kg."
+    output = check_answer(answer, passages, Checker())
+    assert [claim["verdict"] == "supported" for claim in output["claims"]] == [True] * 5 + [False]
+    assert [claim["citations"][0]["source"] for claim in output["claims"][:5]] == names
