@@ -13,7 +13,10 @@ Verdict = Literal["supported", "contradicted", "not_enough"]
 
 @dataclass(frozen=True)
 class Passage:
-    """A chunk as retrieved for one question. `found_by` names the searches that found it; a higher score is better."""
+    """A chunk as retrieved for one question. `found_by` names the searches that found it; a higher score is better.
+
+    `sha256` is of the document's file as it was when the passage was retrieved, `loaders_version` of what read it.
+    """
 
     chunk: str
     document: str
@@ -26,6 +29,8 @@ class Passage:
     context: str = ""
     language: str = "en"
     found_by: tuple[str, ...] = ()
+    sha256: str = ""
+    loaders_version: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields of the search contract."""

@@ -7,7 +7,6 @@ product quotes instead, and when no quote answers it abstains. It knows no comma
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 from ingest.analysis import content_terms, detect_language
 from rag.answers import Answer, Citation, Claim, Judgement, Passage
@@ -17,6 +16,7 @@ from rag.errors import QuestionError
 from rag.generators import Draft, Generator, Quote, Request
 from rag.generators.quote import QuoteGenerator
 from rag.messages import message
+from rag.receipts import make_receipt
 from rag.retriever import Filters, Retriever
 
 # A follow-up with fewer content words than this cannot be searched by itself ("And in Spain?").
@@ -218,13 +218,12 @@ def _abstain(engine: Engine, base: Answer, reason: str, clock: _Clock) -> Answer
 
 def _finished(engine: Engine, complete: Answer, clock: _Clock) -> Answer:
     """Add the receipt: what is needed to check the answer again later."""
-    cited = {citation.document for claim in (*complete.claims, *complete.withheld) for citation in claim.citations}
-    receipt = {
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "generator": engine.generator.name,
-        "checker": {"name": engine.checker.name, "version": engine.checker.version, "threshold": engine.checker.threshold},
-        "embedder": engine.embedder_name,
-        "documents": engine.retriever.hashes(sorted(cited)),
-        "passages": [passage.chunk for passage in complete.passages],
-    }
+    receipt = make_receipt(
+        complete,
+        retriever=engine.retriever,
+        generator=engine.generator,
+        quoter=engine.quoter,
+        checker=engine.checker,
+        embedder_name=engine.embedder_name,
+    )
     return replace(complete, receipt=receipt, timings_ms=clock.total())

@@ -70,12 +70,18 @@ class _View:
 
 
 class Retriever:
-    """Searches one store; a change of the store is seen at the next question. Safe to use from several threads."""
+    """Searches one store; a change of the store is seen at the next question. Safe to use from several threads.
+
+    `version` is raised when the same settings would find other passages than before.
+    """
+
+    name = "dense+bm25"
+    version = "1"
 
     def __init__(self, store: Store, embedder: Embedder, settings: RetrieverSettings | None = None) -> None:
         self._store = store
         self._embedder = embedder
-        self._settings = settings or RetrieverSettings()
+        self.settings = settings or RetrieverSettings()
         self._view: _View | None = None
         self._lock = threading.Lock()
 
@@ -90,7 +96,7 @@ class Retriever:
         allowed, names = self._allowed(view, filters or Filters())
         if allowed is not None and not len(allowed):
             return []
-        limit = max(self._settings.n_candidates, top_k)
+        limit = max(self.settings.n_candidates, top_k)
         words = _question_terms(question, (language, *view.store_languages))
         text_scores = dict(view.snapshot.text_search(words, limit, names))
         query = self._embedder.encode_queries([question])[0]
@@ -101,18 +107,20 @@ class Retriever:
         best = sorted(scores, key=lambda identity: (-scores[identity], identity))[:top_k]
         chunks = view.snapshot.chunks(best)
         return [
-            _passage(chunks[identity], scores[identity], rank, identity in dense_scores, identity in text_scores)
+            _passage(
+                chunks[identity],
+                view.snapshot.states[chunks[identity].document],
+                scores[identity],
+                rank,
+                identity in dense_scores,
+                identity in text_scores,
+            )
             for rank, identity in enumerate((identity for identity in best if identity in chunks), start=1)
         ]
 
     def document(self, name: str) -> Document | None:
         """Return a stored document whole, None if there is none of that name."""
         return self._current().snapshot.document(name)
-
-    def hashes(self, names: Sequence[str]) -> dict[str, str]:
-        """SHA-256 of the named documents' files."""
-        states = self._current().snapshot.states
-        return {name: states[name].sha256 for name in names if name in states}
 
     def n_chunks(self) -> int:
         """Number of chunks that can be found."""
@@ -129,8 +137,8 @@ class Retriever:
         """Little in a language that the embedder does not know, unless the store has none of it and words cannot match."""
         known = self._embedder.languages
         if known is None or language in known or language not in store_languages:
-            return self._settings.dense_weight
-        return self._settings.dense_weight_unknown
+            return self.settings.dense_weight
+        return self.settings.dense_weight_unknown
 
     def _allowed(self, view: _View, filters: Filters) -> tuple[NDArray[np.int64] | None, list[str] | None]:
         """Positions and document names that a filter admits; None for both where there is no filter."""
@@ -175,7 +183,7 @@ def _standardise(values: NDArray[np.float64], best: Sequence[float], n: int) -> 
     return standardised
 
 
-def _passage(chunk: Chunk, score: float, rank: int, is_dense: bool, is_text: bool) -> Passage:
+def _passage(chunk: Chunk, state: FileState, score: float, rank: int, is_dense: bool, is_text: bool) -> Passage:
     found_by = tuple(name for name, found in (("dense", is_dense), ("text", is_text)) if found)
     return Passage(
         chunk=chunk.id,
@@ -189,4 +197,6 @@ def _passage(chunk: Chunk, score: float, rank: int, is_dense: bool, is_text: boo
         context=chunk.context,
         language=chunk.language,
         found_by=found_by,
+        sha256=state.sha256,
+        loaders_version=state.loaders_version,
     )

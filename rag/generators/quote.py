@@ -65,9 +65,9 @@ class QuoteGenerator:
         self._answer = Line(found["answer"])
         self._thresholds = {str(k): float(v) for k, v in found["thresholds"].items()}
         self._further = float(found["further"])
-        self._threshold = threshold
+        self.threshold = threshold
         self._embedder = embedder
-        self._max_quotes = max_quotes
+        self.max_quotes = max_quotes
 
     def generate(self, request: Request) -> Draft:
         """Quote from the passages, or decline.
@@ -79,7 +79,7 @@ class QuoteGenerator:
             return Draft(declined=True)
         probability = sigmoid(self._answer.logit(question_features(ranked)))
         is_known = bool(ranked[0].features["has_cosine"])
-        threshold = self._thresholds["known" if is_known else "unknown"] if self._threshold is None else self._threshold
+        threshold = self._thresholds["known" if is_known else "unknown"] if self.threshold is None else self.threshold
         if probability < threshold:
             return Draft(declined=True)
         return Draft(quotes=self._quotes(request.passages, ranked, probability))
@@ -121,7 +121,7 @@ class QuoteGenerator:
         best = ranked[0]
         quotes: list[Quote] = []
         for item in ranked:
-            if item.logit < best.logit - self._further or len(quotes) >= self._max_quotes:
+            if item.logit < best.logit - self._further or len(quotes) >= self.max_quotes:
                 break
             unit, number = item.candidate.unit, item.candidate.passage
             start, end = trim(passages[number].text, unit.start, unit.end)
