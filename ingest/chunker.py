@@ -78,6 +78,12 @@ def chunk_document(
     return chunks
 
 
+def heading_path(document: Document, position: int) -> tuple[str, ...]:
+    """Title of the document and headings of the section that holds `position`, the outermost first."""
+    path = next((path for (start, end), path in _regions(document) if start <= position < end), ())
+    return tuple(dict.fromkeys(part for part in (document.title, *path) if part))
+
+
 def _regions(document: Document) -> Iterator[tuple[Span, tuple[str, ...]]]:
     """Stretches that no chunk may cross, with the heading path that holds in each: pages, cut again at headings."""
     limits = [(page.start, page.end) for page in document.pages] or [(0, len(document.text))]

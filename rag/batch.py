@@ -1,6 +1,7 @@
-"""Read the lines of batch files: questions, conversations, pairs to check. A bad line is an error of its own."""
+"""Read the lines of batch files: questions, conversations, pairs to check, answers. A bad line is an error of its own."""
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,14 @@ class Pair:
     question: str | None = None
 
 
+@dataclass(frozen=True)
+class Kept:
+    """An answer object that somebody kept."""
+
+    identity: str | None
+    answer: dict[str, Any]
+
+
 def read_questions(file: Path) -> Iterator[Job | InputError]:
     """Give the jobs of a questions file; an InputError stands for a line that is none.
 
@@ -46,18 +55,44 @@ def read_pairs(file: Path) -> Iterator[Pair | InputError]:
         yield line if isinstance(line, InputError) else _pair(line, number)
 
 
-def _read_lines(file: Path) -> Iterator[tuple[int, dict[str, Any] | InputError]]:
+def read_answers(file: Path) -> list[Kept | InputError]:
+    """Give the answers of a file: one object, however it is laid out, or one a line; `-` is the standard input.
+
+    An InputError stands for a line that is none. Raises: InputError when there is no answer in the file at all.
+    """
+    text = _read_text(file)
     try:
-        lines = file.read_text(encoding="utf-8-sig").split("\n")
+        whole = json.loads(text)
+    except (ValueError, RecursionError):
+        whole = None
+    numbered = [(1, whole)] if isinstance(whole, dict) else list(_lines(text, file))
+    found = [line if isinstance(line, InputError) else _kept(line, number) for number, line in numbered]
+    if not any(isinstance(item, Kept) for item in found):
+        why = next((str(item) for item in found), "it is empty.")
+        raise InputError(f"cannot verify `{file}`: no answer in it: {why}")
+    return found
+
+
+def _read_lines(file: Path) -> Iterator[tuple[int, dict[str, Any] | InputError]]:
+    yield from _lines(_read_text(file), file)
+
+
+def _read_text(file: Path) -> str:
+    try:
+        raw = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        return raw.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise InputError(f"cannot read `{file}`: {why}. Name a JSONL file.") from error
-    for number, line in enumerate(lines, start=1):
+
+
+def _lines(text: str, file: Path) -> Iterator[tuple[int, dict[str, Any] | InputError]]:
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
             value = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             yield number, InputError(f"line {number} of `{file}` is not JSON: {error}. Correct it.")
             continue
         is_object = isinstance(value, dict)
@@ -87,6 +122,12 @@ def _pair(line: dict[str, Any], number: int) -> Pair | InputError:
         )
     pairs = [(str(source.get("id", f"s{index}")), source["text"]) for index, source in enumerate(sources, start=1)]
     return Pair(_identity(line), answer, pairs, question if isinstance(question, str) else None)
+
+
+def _kept(line: dict[str, Any], number: int) -> Kept | InputError:
+    if isinstance(line.get("text"), str) and isinstance(line.get("claims"), list):
+        return Kept(_identity(line), line)
+    return InputError(f"line {number} holds no answer. Give the object that `rag ask --json` printed.", _identity(line))
 
 
 def _identity(line: dict[str, Any]) -> str | None:

@@ -1,4 +1,4 @@
-"""The `rag` command: search, ask, check, serve, doctor.
+"""The `rag` command: search, ask, check, verify, serve, doctor.
 
 Results go to stdout (one JSON object a line with --json), messages to stderr. Exit status: 0 done (an abstention too),
 1 failed, 2 wrong usage or configuration. In a batch one line comes out for every line that goes in; a bad one says so in
@@ -17,15 +17,16 @@ from rich.console import Console
 from ingest.config import load_config
 from ingest.errors import ConfigError, IngestError
 from rag.answers import Answer, Passage
-from rag.batch import Job, Pair, read_pairs, read_questions
+from rag.batch import Job, Kept, Pair, read_answers, read_pairs, read_questions
 from rag.config import RagConfig
-from rag.display import show_answer, show_check, show_passages
+from rag.display import show_answer, show_check, show_passages, show_verification
 from rag.errors import InputError, QuestionError, RagError
 
 if TYPE_CHECKING:
     from rag.retriever import Filters
+    from rag.verification import Verification
 
-Work = TypeVar("Work", Job, Pair)
+Work = TypeVar("Work", Job, Pair, Kept)
 Result = TypeVar("Result")
 
 
@@ -81,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--answer", help="the text to check")
     check.add_argument("--source", type=Path, action="append", default=[], help="a file to check it against; may be repeated")
     check.set_defaults(run=_check)
+    verify = commands.add_parser("verify", parents=[stored, common], help="check answers that were kept against the store")
+    verify.add_argument("answers", type=Path, metavar="ANSWER.json", help="an answer object, or one a line; - for stdin")
+    verify.set_defaults(run=_verify)
     serve = commands.add_parser("serve", parents=[stored, common], help="start the HTTP API")
     serve.add_argument("--host")
     serve.add_argument("--port", type=int)
@@ -157,6 +161,31 @@ def _check(options: argparse.Namespace, config: RagConfig) -> int:
     return _print_all(options, jobs, one, lambda pair, result: result, show_check)
 
 
+def _verify(options: argparse.Namespace, config: RagConfig) -> int:
+    from ingest.store import Store
+    from rag.engine import build_checker
+    from rag.verification import verify
+
+    try:
+        answers = read_answers(options.answers)
+    except InputError as error:
+        return _fail(error, 2)
+    snapshot = Store.open(Path(config.store.path)).snapshot()
+    checker = build_checker(config)
+    results: list[Verification] = []
+
+    def one(kept: Kept) -> "Verification":
+        results.append(verify(kept.answer, snapshot, checker))
+        return results[-1]
+
+    status = _print_all(options, answers, one, lambda kept, result: result.to_json(), show_verification)
+    if not results:
+        return 2
+    if not options.json:
+        print(f"Checked against store {config.store.path} as last ingested; files changed since then are not seen.")
+    return status or int(not all(result.holds for result in results))
+
+
 def _filters(options: argparse.Namespace) -> "Filters":
     from rag.retriever import Filters
 
@@ -206,7 +235,7 @@ def _print_all(
 ) -> int:
     """Do every job and print its result, as JSON or for people; 1 if one of a batch was an error."""
     out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-    is_batch = bool(getattr(options, "questions", None) or getattr(options, "pairs", None))
+    is_batch = bool(getattr(options, "questions", None) or getattr(options, "pairs", None) or getattr(options, "answers", None))
     failed = False
     for job in jobs:
         try:

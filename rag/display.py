@@ -1,7 +1,7 @@
 """Answers, passages and verdicts as a person reads them in a terminal. Text from documents never becomes markup."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
@@ -9,7 +9,12 @@ from rich.text import Text
 from rag.answers import Answer, Citation, Claim, Passage
 from rag.messages import message
 
+if TYPE_CHECKING:
+    from rag.tracing import CitationCheck, Status
+    from rag.verification import ClaimCheck, Verification
+
 _STYLES = {"supported": "green", "contradicted": "red", "not_enough": "yellow"}
+_STATUS_STYLES = {"confirmed": "green", "moved": "green", "not_supported": "red", "altered": "red"}
 _SHOWN_CHARS = 300
 
 
@@ -59,6 +64,41 @@ def show_check(out: Console, result: Mapping[str, Any]) -> None:
         out.print(line)
         for citation in claim["citations"]:
             out.print(Text(f"      {citation['source']}: “{_short(citation['quote'], _SHOWN_CHARS)}”", style="dim"))
+
+
+def show_verification(out: Console, result: "Verification") -> None:
+    """Print what became of an answer, and of each of its claims and citations."""
+    out.print(_word(result.status).append(f" {result.answer.question or result.answer.id or ''}", style="bold"))
+    for problem in result.problems:
+        out.print(Text(f"  {problem}", style="red"))
+    for claim in result.claims:
+        _show_claim_check(out, claim)
+    if not result.claims:
+        out.print(Text("  nothing is claimed", style="dim"))
+    for note in result.notes:
+        out.print(Text(f"  {note}", style="dim"))
+
+
+def _show_claim_check(out: Console, check: "ClaimCheck") -> None:
+    out.print(Text("  ").append(_word(check.status)).append(f" {_short(check.claim.text, _SHOWN_CHARS)}", style="default"))
+    if check.detail:
+        out.print(Text(f"      {check.detail}"))
+    for citation in check.citations:
+        _show_citation_check(out, citation)
+
+
+def _show_citation_check(out: Console, check: "CitationCheck") -> None:
+    cited, now = check.cited, check.now
+    line = f"      {_place(cited.document, cited.page)} [{cited.start}:{cited.end}]: document {check.source}"
+    if now is None:
+        line += f"; not found: “{_short(cited.quote, _SHOWN_CHARS)}”"
+    elif (now.document, now.start, now.end) != (cited.document, cited.start, cited.end):
+        line += f"; the words now stand in {_place(now.document, now.page)} [{now.start}:{now.end}]"
+    out.print(Text(line, style="dim"))
+
+
+def _word(status: "Status") -> Text:
+    return Text(f"[{status}]", style=_STATUS_STYLES.get(status, "yellow"))
 
 
 def _show_claim(out: Console, claim: Claim) -> None:

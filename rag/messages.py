@@ -19,3 +19,8 @@ _MESSAGES = {
 def message(key: str, language: str, **values: object) -> str:
     """One message, filled in."""
     return _MESSAGES.get(language, _MESSAGES["en"])[key].format(**values)
+
+
+def is_message(key: str, text: str) -> bool:
+    """Say whether `text` is that message in one of the languages."""
+    return any(messages[key] == text for messages in _MESSAGES.values())
