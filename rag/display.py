@@ -83,6 +83,8 @@ def _show_claim_check(out: Console, check: "ClaimCheck") -> None:
     out.print(Text("  ").append(_word(check.status)).append(f" {_short(check.claim.text, _SHOWN_CHARS)}", style="default"))
     if check.detail:
         out.print(Text(f"      {check.detail}"))
+    if check.basis == "passages":
+        out.print(Text("      carried by the whole passage, not by the quote alone", style="dim"))
     for citation in check.citations:
         _show_citation_check(out, citation)
 

@@ -121,7 +121,13 @@ def _look_up(citation: SavedCitation, document: Document, state: SourceState) ->
         if now.page == citation.page or not is_same:
             is_there = document.name == citation.document
             return CitationCheck(citation, "confirmed" if is_there else "moved", state, now)
-        return CitationCheck(citation, "altered", state, now, f"the words stand on page {now.page} of the unchanged document")
+        return CitationCheck(
+            citation,
+            "altered",
+            state,
+            now,
+            "the document is unchanged, and its words stand on another page than the answer says",
+        )
     span = _find(citation.quote, document.text, citation.start)
     now_at = _place(document, *span) if span else None
     if is_same and now_at:

@@ -24,6 +24,7 @@ from ingest.documents import Chunk
 from ingest.store import Snapshot
 from rag.answers import Judgement
 from rag.checker.check import Checker
+from rag.errors import InputError
 from rag.messages import is_message
 from rag.receipts import answer_digest, receipt_id
 from rag.saved import SavedAnswer, SavedChecker, SavedCitation, SavedClaim, read_saved
@@ -102,7 +103,12 @@ def verify(answer: Mapping[str, Any], snapshot: Snapshot, checker: Checker) -> V
     """
     saved = read_saved(answer)
     now = SavedChecker(name=checker.name, version=checker.version, threshold=checker.threshold)
-    digest, problems = _integrity(answer, saved)
+    try:
+        digest, problems = _integrity(answer, saved)
+    except RecursionError as error:
+        raise InputError(
+            "cannot verify an answer: it is nested too deeply. Give the object that `rag ask --json` printed."
+        ) from error
     claims = tuple(_check_claims(saved, Sources(snapshot, saved.receipt), checker))
     return Verification(
         answer=saved,

@@ -73,6 +73,8 @@ def test_ingest_of_a_folder_with_every_format_and_a_broken_file(tmp_path):
         ("rag", ["search", "x", "--top-k", "0"], 2, "--top-k"),
         ("rag", ["check"], 2, "--pairs"),
         ("rag", ["check", "--pairs", "no.jsonl"], 1, "no.jsonl"),
+        ("rag", ["verify"], 2, "ANSWER.json"),
+        ("rag", ["verify", "no.json"], 2, "no.json"),
         ("rag", ["nonsense"], 2, "nonsense"),
         ("rag", [], 2, "COMMAND"),
     ],
