@@ -32,8 +32,13 @@ class GeneratorConfig(Section):
 
 
 class CheckerConfig(Section):
-    """How strict the check is; -1 takes the threshold that was set on development data."""
+    """What checks and how strictly.
 
+    `model`: empty for the shipped cross-encoder, "overlap" for words alone, else a folder or a model of the hub. `threshold` -1
+    takes the one that was set on development data.
+    """
+
+    model: str = ""
     threshold: float = Field(default=-1.0, ge=-1, le=1)
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 from ingest.embedder import Embedder
 from ingest.store import Store
 from rag.checker.check import Checker
+from rag.checker.hub import HubSupport
+from rag.checker.support import LogisticSupport, SupportModel
 from rag.config import GeneratorConfig, RagConfig
 from rag.generators import Generator
 from rag.generators.quote import QuoteGenerator
@@ -25,12 +27,19 @@ def build_retriever(config: RagConfig, embedder: Embedder | None = None) -> Retr
     return Retriever(store, embedder, settings)
 
 
+def build_support_model(config: RagConfig) -> SupportModel:
+    """Make the model that says how far evidence supports a claim."""
+    if not config.checker.model:
+        return LogisticSupport()
+    return LogisticSupport() if config.checker.model == "overlap" else HubSupport(config.checker.model)
+
+
 def build_checker(config: RagConfig) -> Checker:
     """Make the checker.
 
     Raises: CheckerError.
     """
-    return Checker(config.embedder.embedder(), _or_none(config.checker.threshold))
+    return Checker(_or_none(config.checker.threshold), model=build_support_model(config))
 
 
 def build_generator(config: GeneratorConfig, quoter: QuoteGenerator) -> Generator:
@@ -75,7 +84,7 @@ def build_engine(config: RagConfig) -> Engine:
         retriever=build_retriever(config, embedder),
         generator=build_generator(config.generator, quoter),
         quoter=quoter,
-        checker=Checker(embedder, _or_none(config.checker.threshold)),
+        checker=build_checker(config),
         embedder_name=embedder.name,
         top_k=config.retriever.top_k,
         max_question_chars=config.answer.max_question_chars,

@@ -10,11 +10,10 @@ from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import Any
 
-from ingest.embedder import Embedder
 from rag.answers import Judgement, Verdict
 from rag.checker.evidence import Evidence, Source, squeeze
 from rag.checker.gates import Finding, find_misses
-from rag.checker.support import Alignment, LogisticSupport, Reading, SupportModel, features
+from rag.checker.support import Alignment, LogisticSupport, Reading, Support, SupportModel
 from rag.citations import DraftClaim, parse_answer
 from rag.errors import CheckerError
 
@@ -26,7 +25,6 @@ _CONTRADICTION_OVERLAP = 0.6  # share of the claim in the closest sentence from 
 _EVIDENCE_FLOOR = 0.25  # a sentence that holds less of the claim does not speak for it
 _SECOND_SENTENCE_GAIN = 0.15
 _MERGE_GAP = 24  # characters between two uncovered words that make one span of them
-_PASSAGES = 5
 
 Item = tuple[str, Sequence[str]] | tuple[str, Sequence[str], str]
 
@@ -34,17 +32,12 @@ Item = tuple[str, Sequence[str]] | tuple[str, Sequence[str], str]
 class Checker:
     """Judges claims. Give a `model` to put another support score in the place of the regression; the gates stay."""
 
-    def __init__(
-        self, embedder: Embedder | None = None, threshold: float | None = None, *, model: SupportModel | None = None
-    ) -> None:
-        """Set the checker up; `threshold` None means the model's own.
-
-        `embedder` is taken so that callers need not change when a model uses it. The regression does not use it.
+    def __init__(self, threshold: float | None = None, *, model: SupportModel | None = None) -> None:
+        """Set the checker up; `model` None means the words alone, `threshold` None the model's own.
 
         Raises: CheckerError for a threshold outside (0, 1).
         """
         self.model: SupportModel = model or LogisticSupport()
-        self.embedder = embedder
         self.threshold = self.model.threshold if threshold is None else threshold
         if not 0 < self.threshold < 1:
             raise CheckerError(
@@ -65,11 +58,11 @@ class Checker:
         """
         cases = [_Case(self, item[0], item[1], item[2] if len(item) > 2 else "") for item in items]
         waiting = [case for case in cases if case.judgement is None]
-        scores = self.model.probabilities([case.reading() for case in waiting]) if waiting else []
-        if len(scores) != len(waiting) or not all(isfinite(score) and 0 <= score <= 1 for score in scores):
+        found = self.model.assess([case.reading() for case in waiting]) if waiting else []
+        if len(found) != len(waiting) or not all(isfinite(s.probability) and 0 <= s.probability <= 1 for s in found):
             raise CheckerError(f"cannot check: support model `{self.model.name}` gave no valid probability for every claim.")
-        for case, score in zip(waiting, scores, strict=True):
-            case.judgement = case.judged(score, self.threshold)
+        for case, support in zip(waiting, found, strict=True):
+            case.judgement = case.judged(support, self.threshold)
         return [case.judgement for case in cases if case.judgement is not None]
 
     def read_all(self, items: Iterable[Item]) -> list[tuple[Reading, bool] | None]:
@@ -109,21 +102,21 @@ class _Case:
 
     def reading(self) -> Reading:
         """What the support model sees."""
-        passages = tuple(self.evidence.text(number) for number in self.alignment.closest[:_PASSAGES])
-        return Reading(self.claim, self.context, passages, features(self.alignment, self.findings))
+        return Reading(self.alignment, self.findings, self.context)
 
-    def judged(self, score: float, threshold: float) -> Judgement:
+    def judged(self, support: Support, threshold: float) -> Judgement:
         """Join gates and score: a missed gate caps the score below the threshold."""
-        evidence = self._speaking()
+        score, evidence = support.probability, self._speaking()
         if self.findings:
             first = min(self.findings, key=lambda finding: not self._contradicts(finding))
             verdict: Verdict = "contradicted" if self._contradicts(first) else "not_enough"
-            spans = _merged([(f.start, f.end) for f in self.findings])
+            spans = _merged([*((f.start, f.end) for f in self.findings), *support.unsupported])
             reason = _REASONS.get(first.kind, first.kind)
             return Judgement(verdict, min(score, 0.98 * threshold), reason, first.missed, spans, evidence)
         if score < threshold or not evidence:
-            spans = self._uncovered()
-            return Judgement("not_enough", min(score, 0.98 * threshold), "low_support", "", spans, evidence)
+            spans = _merged(support.unsupported) or self._uncovered()
+            verdict = "contradicted" if support.is_contradicted else "not_enough"
+            return Judgement(verdict, min(score, 0.98 * threshold), "low_support", "", spans, evidence)
         return Judgement("supported", score, "supported", evidence=evidence)
 
     def _contradicts(self, finding: Finding) -> bool:

@@ -1,7 +1,8 @@
 """How well the evidence covers a claim: features in any language, and the logistic regression that makes them a probability.
 
 Coverage is counted in stems, never in meaning: a paraphrase scores low, and a claim that puts the words of the evidence
-together wrongly may score high. `SupportModel` is the seam at which a model that reads both texts takes its place.
+together wrongly may score high. `SupportModel` is the seam at which a model that reads both texts takes its place
+(`entailment`).
 """
 
 import json
@@ -21,12 +22,34 @@ _PREFIX_CREDIT = 0.6
 
 @dataclass(frozen=True)
 class Reading:
-    """A claim beside its evidence, as a support model sees it."""
+    """A claim laid beside its evidence, and what the gates missed in it."""
 
-    claim: str
-    context: str
-    passages: tuple[str, ...]  # the sentences nearest to the claim, nearest first
-    features: Mapping[str, float]
+    alignment: "Alignment"
+    findings: Sequence[Finding] = ()
+    context: str = ""
+
+    @property
+    def claim(self) -> str:
+        """The claim's text."""
+        return self.alignment.claim
+
+    @cached_property
+    def features(self) -> dict[str, float]:
+        """What a regression weighs."""
+        return features(self.alignment, self.findings)
+
+
+@dataclass(frozen=True)
+class Support:
+    """What a model says of one claim.
+
+    `probability` in [0, 1] that the evidence supports it; `is_contradicted`: the evidence says otherwise, where the model can
+    tell; `unsupported`: the characters of the claim that it holds to be wrong, where it can point at them.
+    """
+
+    probability: float
+    is_contradicted: bool = False
+    unsupported: tuple[tuple[int, int], ...] = ()
 
 
 class SupportModel(Protocol):
@@ -36,8 +59,8 @@ class SupportModel(Protocol):
     version: str
     threshold: float
 
-    def probabilities(self, readings: Sequence[Reading]) -> list[float]:
-        """Probability in [0, 1] that the evidence supports the claim, one for each reading."""
+    def assess(self, readings: Sequence[Reading]) -> list[Support]:
+        """Say of each reading how far the evidence supports the claim."""
         ...
 
 
@@ -53,10 +76,10 @@ class LogisticSupport:
         self._weights = {str(name): float(value) for name, value in found["weights"].items()}
         self._intercept = float(found["intercept"])
 
-    def probabilities(self, readings: Sequence[Reading]) -> list[float]:
-        """Probability in [0, 1] that the evidence supports the claim, one for each reading."""
+    def assess(self, readings: Sequence[Reading]) -> list[Support]:
+        """Say of each reading how likely it is that the evidence supports the claim."""
         return [
-            sigmoid(self._intercept + sum(weight * reading.features[name] for name, weight in self._weights.items()))
+            Support(sigmoid(self._intercept + sum(weight * reading.features[name] for name, weight in self._weights.items())))
             for reading in readings
         ]
 

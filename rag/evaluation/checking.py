@@ -165,3 +165,22 @@ def _among_kept(sample: _Sample) -> float:
 def _span_f1(sample: _Sample) -> float:
     both, marked, gold = sample.spans.sum(axis=0)
     return 100 * float(2 * both / (marked + gold)) if marked + gold else 0.0
+
+
+def calibration(probabilities: NDArray[Any], right: NDArray[Any], n_bins: int = 10) -> dict[str, Any]:
+    """How far stated probabilities are from what happens: expected calibration error in percent, and the reliability diagram.
+
+    Bins hold equally many claims each. Source: Naeini et al. 2015 (error), with bins of equal mass as in Nixon et al. 2019.
+    """
+    order = np.argsort(probabilities, kind="stable")
+    bins = [part for part in np.array_split(order, n_bins) if len(part)]
+    rows = [
+        {
+            "n": len(part),
+            "stated": round(float(probabilities[part].mean()), 4),
+            "right": round(float(np.mean(right[part])), 4),
+        }
+        for part in bins
+    ]
+    error = sum(row["n"] * abs(row["stated"] - row["right"]) for row in rows) / max(len(order), 1)
+    return {"error": round(100 * error, 2), "n": len(order), "bins": rows}

@@ -3,6 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.checker.check import Checker, check_answer
+from rag.checker.support import Support
 from rag.errors import CheckerError
 
 PUMP = (
@@ -79,8 +80,8 @@ class Broken:
     def __init__(self, values):
         self.values = values
 
-    def probabilities(self, readings):
-        return self.values
+    def assess(self, readings):
+        return [Support(value) for value in self.values]
 
 
 @pytest.mark.parametrize("values", [[], [float("nan")], [1.5], [0.9, 0.9]])

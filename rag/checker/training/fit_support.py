@@ -12,7 +12,7 @@ import gzip
 import hashlib
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,10 +74,9 @@ def fit(train: Sequence[Answered], dev: Sequence[Answered]) -> tuple[dict[str, A
     rows = [(values, wrong) for answer in train for values, _, wrong in answer.claims if values is not None]
     x = np.array([values for values, _ in rows])
     y = np.array([not wrong for _, wrong in rows])
-    weights, intercept = _coefficients(x, y)
+    weights, intercept = coefficients(x, y, FEATURES, RISING)
     scores, gold = _answer_scores(dev, weights, intercept)
-    candidates = np.unique(np.quantile(scores[scores > 0], np.linspace(0.02, 0.9, 89)))
-    threshold = max(candidates, key=lambda t: float(f1_score(gold, scores < t)))
+    threshold = best_threshold(scores, gold)
     report = {
         "n_train_answers": len(train),
         "n_train_claims": len(rows),
@@ -98,18 +97,26 @@ def fit(train: Sequence[Answered], dev: Sequence[Answered]) -> tuple[dict[str, A
     return parameters, report
 
 
-def _coefficients(x: NDArray[np.float64], y: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float]:
+def best_threshold(scores: NDArray[np.float64], gold: NDArray[np.bool_]) -> float:
+    """The threshold with the best F1 of unsupported answers; `scores` are those of support, `gold` says what is unsupported."""
+    candidates = np.unique(np.quantile(scores[scores > 0], np.linspace(0.02, 0.9, 89)))
+    return float(max(candidates, key=lambda t: float(f1_score(gold, scores < t))))
+
+
+def coefficients(
+    x: NDArray[np.float64], y: NDArray[np.bool_], names: Sequence[str], rising: Collection[str]
+) -> tuple[NDArray[np.float64], float]:
     """Weights with the scaling folded in; of the rising features the most negative is dropped until none is left."""
-    used = list(range(len(FEATURES)))
+    used = list(range(len(names)))
     while True:
         scaler = StandardScaler().fit(x[:, used])
         model = LogisticRegression(C=0.3, max_iter=2000, random_state=SEED).fit(scaler.transform(x[:, used]), y)
         found = model.coef_[0] / scaler.scale_
-        falling = [(model.coef_[0][i], i) for i, column in enumerate(used) if FEATURES[column] in RISING and found[i] < 0]
+        falling = [(model.coef_[0][i], i) for i, column in enumerate(used) if names[column] in rising and found[i] < 0]
         if not falling:
             break
         used.pop(min(falling)[1])
-    weights = np.zeros(len(FEATURES))
+    weights = np.zeros(len(names))
     weights[used] = found
     return weights, float(model.intercept_[0] - (found * scaler.mean_).sum())
 

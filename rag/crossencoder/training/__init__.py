@@ -1,0 +1,1 @@
+"""How the weights of the cross-encoder are made: examples, network, training, export. Not needed to use them."""
