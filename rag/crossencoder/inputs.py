@@ -13,6 +13,7 @@ from ingest.embedder import packaged_model_folder
 
 MAX_TOKENS = 256
 MAX_FIRST_TOKENS = 88
+MAX_TITLE_CHARS = 80
 CLS, SEP = 101, 102  # of the vocabulary of BERT, which the packaged MiniLM has
 
 Span = tuple[int, int]
@@ -61,6 +62,13 @@ def pair(first: str, second: str, max_tokens: int = MAX_TOKENS) -> Pair:
     room = max_tokens - 3 - len(a_ids)
     b_ids, b_spans = found[1].ids[:room], found[1].offsets[:room]
     return Pair((CLS, *a_ids, SEP, *b_ids, SEP), tuple(a_spans), tuple(b_spans))
+
+
+def passage_pair(question: str, context: str, text: str) -> tuple[Pair, int]:
+    """The input for a question and a passage under its innermost heading, and where the passage starts in the second text."""
+    title = context.rsplit(" > ", 1)[-1][:MAX_TITLE_CHARS]
+    lead = f"{title}: " if title else ""
+    return pair(question, lead + text), len(lead)
 
 
 def count_tokens(text: str) -> int:

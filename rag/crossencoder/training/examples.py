@@ -27,7 +27,7 @@ from rag.checker.entailment import claim_pair
 from rag.checker.evidence import Evidence
 from rag.checker.support import Alignment, LogisticSupport
 from rag.citations import parse_answer
-from rag.crossencoder.inputs import Pair, Span, pair
+from rag.crossencoder.inputs import Pair, Span, pair, passage_pair
 from rag.crossencoder.training.corruption import corrupt, lighten
 from rag.crossencoder.training.network import SUPPORT_CLASSES
 from rag.generators.fit_quote import MemoryIndex, load_set
@@ -225,13 +225,6 @@ def _topic(question: Mapping[str, Any]) -> str:
     return str(about["document"])
 
 
-def passage_pair(question: str, chunk: Chunk, start: int = 0) -> tuple[Pair, int]:
-    """The input for a question and a passage from its character `start` on, and where that is in the second text."""
-    title = chunk.context.rsplit(" > ", 1)[-1][:80]
-    lead = f"{title}: " if title else ""
-    return pair(question, lead + chunk.text[start:]), len(lead)
-
-
 def _home(chunks: Sequence[Chunk], question: Mapping[str, Any]) -> Chunk | None:
     """The chunk that holds the answer, or for a question without one the chunk that it was asked about."""
     place = (question["gold"] or [question.get("about")])[0]
@@ -255,24 +248,24 @@ def _reading_rows(index: MemoryIndex, question: Mapping[str, Any], name: str, rn
         start, end = gold["start"] - home.start, gold["end"] - home.start
         if start < 0 or end > len(home.text):
             return
-        found, at = passage_pair(text, home)
+        found, at = passage_pair(text, home.context, home.text)
         low, high = found.second_tokens(at + start, at + end)
         if high > low and found.second[-1][1] >= at + end:
             yield Row(found.ids, len(found.first), name, answers=1, span=(low, high - 1))
         else:  # the answer lies past what fits: read from the sentence that holds it
             first = next((a for a, b in sentence_spans(home.text) if a <= start < b), 0)
-            found, at = passage_pair(text, home, first)
+            found, at = passage_pair(text, home.context, home.text[first:])
             low, high = found.second_tokens(at + start - first, at + end - first)
             if high > low:
                 yield Row(found.ids, len(found.first), name, answers=1, span=(low, high - 1))
     else:
-        found, _ = passage_pair(text, home)
+        found, _ = passage_pair(text, home.context, home.text)
         yield Row(found.ids, len(found.first), name, answers=0, span=(0, 0))
     if rng.random() < _HARD_NEGATIVES:
         others = [p for p in index.search(text, question["lang"], 4) if p.chunk != home.id and not _holds(p, question)]
         if others:
             other = next(chunk for chunk in index.chunks if chunk.id == others[0].chunk)
-            found, _ = passage_pair(text, other)
+            found, _ = passage_pair(text, other.context, other.text)
             yield Row(found.ids, len(found.first), name, answers=0, span=(0, 0))
 
 
