@@ -38,11 +38,15 @@ class CheckerConfig(Section):
 
 
 class AnswerConfig(Section):
-    """Limits of an answer; -1 takes the quote threshold that was set on development data."""
+    """Limits of an answer; -1 takes the quote threshold that was set on development data, and asks for no confidence.
+
+    A `min_confidence` of 0 or more takes the place of `quote_threshold`.
+    """
 
     max_question_chars: int = Field(default=4000, ge=1, le=100_000)
     max_quotes: int = Field(default=3, ge=1, le=10)
     quote_threshold: float = Field(default=-1.0, ge=-1, le=1)
+    min_confidence: float = Field(default=-1.0, ge=-1, le=1)
 
 
 class ServerConfig(Section):
