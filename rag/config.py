@@ -1,5 +1,6 @@
 """The query side's tables of the configuration file, beside those of ingestion; `ingest.config` says how it is read."""
 
+import json
 from typing import Literal
 
 from pydantic import Field
@@ -65,3 +66,15 @@ class RagConfig(IngestConfig):
     checker: CheckerConfig = CheckerConfig()
     answer: AnswerConfig = AnswerConfig()
     server: ServerConfig = ServerConfig()
+
+
+def as_toml(config: RagConfig) -> str:
+    """The settings that differ from the defaults, as a configuration file."""
+    default = RagConfig().model_dump(mode="json")
+    lines = []
+    for table, keys in config.model_dump(mode="json").items():
+        changed = {key: value for key, value in keys.items() if value != default[table][key]}
+        if changed:
+            # Strings, numbers and lists read the same in JSON and in TOML.
+            lines += [f"[{table}]", *(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in changed.items()), ""]
+    return "\n".join(lines)
