@@ -129,9 +129,10 @@ class Claim:
 class Answer:
     """What the user gets. `text` holds supported claims and no markers; what failed the check is in `withheld`.
 
-    `reason` is None for a plain answer, else why the product abstained ("no_evidence", "nothing_retrieved") or what it
-    did instead ("fallback_quotes"). `draft` is what a language model wrote, kept for whoever looks into it; it is no part of
-    the answer object. `draft` is what a language model wrote, for whoever looks into it: never part of the answer.
+    `reason` is None for a plain answer, else why the product abstained ("no_evidence", "nothing_retrieved",
+    "low_confidence") or what it did instead ("fallback_quotes"). `confidence` in [0, 1] (`rag.confidence`) is, in an
+    abstention, that of what it could have said. `draft` is what a language model wrote, for whoever looks into it: never
+    part of the answer.
     """
 
     question: str
@@ -146,6 +147,7 @@ class Answer:
     language: str = "en"
     id: str | None = None
     draft: str = ""
+    confidence: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer object, the same in the command, the HTTP API and a saved file."""
@@ -154,6 +156,7 @@ class Answer:
             "question": self.question,
             "abstained": self.abstained,
             "reason": self.reason,
+            "confidence": self.confidence,
             "text": self.text,
             "claims": [claim.to_json() for claim in self.claims],
             "withheld": [claim.to_json(withheld=True) for claim in self.withheld],

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,14 @@ class Job:
     identity: str | None
     question: str
     turns: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A question with what is known of its answer: "answerable", "answers", "gold", and the rest of its line."""
+
+    job: Job
+    label: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,25 @@ def read_questions(file: Path) -> Iterator[Job | InputError]:
     """
     for number, line in _read_lines(file):
         yield line if isinstance(line, InputError) else _job(line, number)
+
+
+def read_labelled(file: Path) -> list[Labelled]:
+    """Read a questions file in which every line also says what is known of the answer.
+
+    Raises: InputError for the file, or for the first line that is not in that form.
+    """
+    found = []
+    for number, line in _read_lines(file):
+        if isinstance(line, InputError):
+            raise line
+        job = _job(line, number)
+        if isinstance(job, InputError):
+            raise job
+        label = {"answers": [], "gold": [], **line, "question": job.question}
+        if fault := _label_fault(label):
+            raise InputError(f"cannot use line {number} of `{file}`: {fault}", job.identity)
+        found.append(Labelled(job, label))
+    return found
 
 
 def read_pairs(file: Path) -> Iterator[Pair | InputError]:
@@ -111,6 +138,22 @@ def _job(line: dict[str, Any], number: int) -> Job | InputError:
     )
 
 
+def _label_fault(label: Mapping[str, Any]) -> str:
+    """What is wrong with a label, empty if nothing is."""
+    if not isinstance(label.get("answerable"), bool):
+        return 'it does not say whether the documents answer it. Write "answerable": true or false.'
+    answers, gold = label["answers"], label["gold"]
+    if not isinstance(answers, list) or not all(isinstance(answer, str) for answer in answers):
+        return '"answers" must be a list of texts. Write "answers": ["..."], or [] for none.'
+    if not isinstance(gold, list) or not all(_is_gold(item) for item in gold):
+        return '"gold" must be a list of places. Write "gold": [{"document": "...", "start": 0, "end": 9}], or [] for none.'
+    if not isinstance(label.get("lang", ""), str) or not isinstance(label.get("about", {}), dict):
+        return '"lang" must be a code such as "en", and "about" a place such as a gold item.'
+    if not label["answerable"] and answers:
+        return 'it has "answers" but says that the documents do not answer it. Correct one of both.'
+    return ""
+
+
 def _pair(line: dict[str, Any], number: int) -> Pair | InputError:
     answer, sources, question = line.get("answer"), line.get("sources"), line.get("question")
     if not isinstance(answer, str):
@@ -132,6 +175,11 @@ def _kept(line: dict[str, Any], number: int) -> Kept | InputError:
 
 def _identity(line: dict[str, Any]) -> str | None:
     return None if line.get("id") is None else str(line["id"])
+
+
+def _is_gold(item: Any) -> bool:
+    places = [item.get("start"), item.get("end")] if isinstance(item, dict) else []
+    return bool(places) and isinstance(item.get("document"), str) and all(p is None or isinstance(p, int) for p in places)
 
 
 def _is_turn(turn: Any) -> bool:

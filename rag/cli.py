@@ -1,4 +1,4 @@
-"""The `rag` command: search, ask, check, verify, serve, doctor.
+"""The `rag` command: search, ask, check, verify, calibrate, serve, doctor.
 
 Results go to stdout (one JSON object a line with --json), messages to stderr. Exit status: 0 done (an abstention too),
 1 failed, 2 wrong usage or configuration. In a batch one line comes out for every line that goes in; a bad one says so in
@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Console
+from rich.progress import track
 
 from ingest.config import load_config
 from ingest.errors import ConfigError, IngestError
 from rag.answers import Answer, Passage
-from rag.batch import Job, Kept, Pair, read_answers, read_pairs, read_questions
+from rag.batch import Job, Kept, Pair, read_answers, read_labelled, read_pairs, read_questions
 from rag.config import RagConfig
 from rag.display import show_answer, show_check, show_passages, show_verification
 from rag.errors import InputError, QuestionError, RagError
@@ -85,6 +86,22 @@ def _parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", parents=[stored, common], help="check answers that were kept against the store")
     verify.add_argument("answers", type=Path, metavar="ANSWER.json", help="an answer object, or one a line; - for stdin")
     verify.set_defaults(run=_verify)
+    calibrate = commands.add_parser("calibrate", parents=[stored, common], help="find the confidence below which to abstain")
+    calibrate.add_argument(
+        "--questions", type=Path, metavar="Q.jsonl", required=True, help='lines with "answerable" and "answers"'
+    )
+    calibrate.add_argument("--risk", type=float, default=0.05, help="share of wrong answers that is allowed (default: 0.05)")
+    calibrate.add_argument(
+        "--of", choices=["questions", "answers"], default="questions", help="share of what (default: questions)"
+    )
+    calibrate.add_argument(
+        "--confidence",
+        type=float,
+        help="certainty with which the risk is kept (default: 0.9 of answers; of questions it is kept on average)",
+    )
+    calibrate.add_argument("--limit", type=int, metavar="N", help="ask N of the questions, drawn at random with a fixed seed")
+    calibrate.add_argument("--out", type=Path, metavar="FILE.toml", help="write a configuration file with the threshold")
+    calibrate.set_defaults(run=_calibrate)
     serve = commands.add_parser("serve", parents=[stored, common], help="start the HTTP API")
     serve.add_argument("--host")
     serve.add_argument("--port", type=int)
@@ -184,6 +201,43 @@ def _verify(options: argparse.Namespace, config: RagConfig) -> int:
     if not options.json:
         print(f"Checked against store {config.store.path} as last ingested; files changed since then are not seen.")
     return status or int(not all(result.holds for result in results))
+
+
+def _calibrate(options: argparse.Namespace, config: RagConfig) -> int:
+    from rag.calibration import choose, require_enough, target_for
+    from rag.engine import build_engine
+    from rag.evaluation.caching import CachingEmbedder
+    from rag.evaluation.calibrate import (
+        ask_and_grade,
+        configuration,
+        draw,
+        report,
+        require_free,
+        show_report,
+        write_configuration,
+    )
+
+    target = target_for(options.risk, options.of, options.confidence)
+    if options.out is not None:
+        require_free(options.out)
+    questions, n_left_out = draw(read_labelled(options.questions), options.limit, config.answer.max_question_chars)
+    require_enough(len(questions), target)
+    engine = build_engine(config, CachingEmbedder(config.embedder.embedder()))
+    errors = Console(stderr=True)
+    asked = track(questions, "asking", console=errors, transient=True, disable=not errors.is_terminal)
+    records = ask_and_grade(engine, asked)
+    result = report(records, target, choose(records, target), n_left_out)
+    is_met = result["threshold"] is not None
+    if is_met:
+        about = [f"From {len(records)} questions of {options.questions.name}.", result["guarantee"], result["assumes"]]
+        result["configuration"] = configuration(config, result["threshold"], about)
+    if is_met and options.out is not None:
+        write_configuration(options.out, result["configuration"])
+    if options.json:
+        _print_json(result)
+    else:
+        show_report(Console(highlight=False, soft_wrap=True), result, options.out)
+    return 0 if is_met else 1
 
 
 def _filters(options: argparse.Namespace) -> "Filters":

@@ -1,5 +1,6 @@
 """The query side's tables of the configuration file, beside those of ingestion; `ingest.config` says how it is read."""
 
+import json
 from typing import Literal
 
 from pydantic import Field
@@ -43,11 +44,15 @@ class CheckerConfig(Section):
 
 
 class AnswerConfig(Section):
-    """Limits of an answer; -1 takes the quote threshold that was set on development data."""
+    """Limits of an answer; -1 takes the quote threshold that was set on development data, and asks for no confidence.
+
+    A `min_confidence` of 0 or more takes the place of `quote_threshold`.
+    """
 
     max_question_chars: int = Field(default=4000, ge=1, le=100_000)
     max_quotes: int = Field(default=3, ge=1, le=10)
     quote_threshold: float = Field(default=-1.0, ge=-1, le=1)
+    min_confidence: float = Field(default=-1.0, ge=-1, le=1)
 
 
 class ServerConfig(Section):
@@ -66,3 +71,15 @@ class RagConfig(IngestConfig):
     checker: CheckerConfig = CheckerConfig()
     answer: AnswerConfig = AnswerConfig()
     server: ServerConfig = ServerConfig()
+
+
+def as_toml(config: RagConfig) -> str:
+    """The settings that differ from the defaults, as a configuration file."""
+    default = RagConfig().model_dump(mode="json")
+    lines = []
+    for table, keys in config.model_dump(mode="json").items():
+        changed = {key: value for key, value in keys.items() if value != default[table][key]}
+        if changed:
+            # Strings, numbers and lists read the same in JSON and in TOML.
+            lines += [f"[{table}]", *(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in changed.items()), ""]
+    return "\n".join(lines)

@@ -73,12 +73,12 @@ def build_generator(config: GeneratorConfig, quoter: QuoteGenerator) -> Generato
     return quoter
 
 
-def build_engine(config: RagConfig) -> Engine:
-    """Make everything that answering needs.
+def build_engine(config: RagConfig, embedder: Embedder | None = None) -> Engine:
+    """Make everything that answering needs; `embedder` None takes the one that the configuration names.
 
     Raises: StoreError, GeneratorError, CheckerError.
     """
-    embedder = config.embedder.embedder()
+    embedder = embedder or config.embedder.embedder()
     quoter = QuoteGenerator(embedder, threshold=_or_none(config.answer.quote_threshold), max_quotes=config.answer.max_quotes)
     return Engine(
         retriever=build_retriever(config, embedder),
@@ -88,6 +88,7 @@ def build_engine(config: RagConfig) -> Engine:
         embedder_name=embedder.name,
         top_k=config.retriever.top_k,
         max_question_chars=config.answer.max_question_chars,
+        min_confidence=_or_none(config.answer.min_confidence),
     )
 
 

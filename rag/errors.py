@@ -5,6 +5,7 @@ RagError
 ├── InputError         a batch file or a pair in it is not in the documented form
 ├── GeneratorError     the generator cannot be reached, loaded or understood
 ├── CheckerError       the check cannot run (its claims count as not supported)
+├── CalibrationError   a threshold cannot be calibrated with what was given
 └── ServerError        the server cannot start
 
 Errors of the store and of configuration come from `ingest.errors`. Wording: what failed `value`: why. What to do.
@@ -34,6 +35,10 @@ class GeneratorError(RagError):
 
 class CheckerError(RagError):
     """The check cannot run; claims that it should have judged count as not supported."""
+
+
+class CalibrationError(RagError):
+    """A threshold cannot be calibrated with the questions, the risk or the file that were given."""
 
 
 class ServerError(RagError):

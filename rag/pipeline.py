@@ -12,6 +12,7 @@ from ingest.analysis import content_terms, detect_language
 from rag.answers import Answer, Citation, Claim, Judgement, Passage
 from rag.checker.check import Checker
 from rag.citations import DraftClaim, parse_answer, strip_markers
+from rag.confidence import answer_confidence
 from rag.errors import QuestionError
 from rag.generators import Draft, Generator, Quote, Request
 from rag.generators.quote import QuoteGenerator
@@ -30,7 +31,10 @@ _LEANING = frozenset(
 
 @dataclass(frozen=True)
 class Engine:
-    """Everything that answering needs, put together once. `quoter` answers when the generator's draft does not survive."""
+    """Everything that answering needs, put together once. `quoter` answers when the generator's draft does not survive.
+
+    `min_confidence`: confidence below which it abstains; None leaves that to the quoting generator's own threshold.
+    """
 
     retriever: Retriever
     generator: Generator
@@ -39,6 +43,7 @@ class Engine:
     embedder_name: str
     top_k: int = 8
     max_question_chars: int = 4000
+    min_confidence: float | None = None
 
 
 @dataclass
@@ -55,6 +60,19 @@ class _Clock:
         return {**self.stages, "total": (time.perf_counter() - self.started) * 1000}
 
 
+@dataclass(frozen=True)
+class Considered:
+    """All of an answer but the decision to give it. `kept`: claims that the check supports, not yet placed in a text.
+
+    `is_doubtful`: they are quotes that stay below the quoting generator's own threshold.
+    """
+
+    base: Answer
+    kept: tuple[Claim, ...]
+    is_doubtful: bool
+    clock: _Clock
+
+
 def answer(
     engine: Engine,
     question: str,
@@ -68,6 +86,23 @@ def answer(
 
     `turns`: earlier turns of the conversation, (role, text). Raises: QuestionError, GeneratorError, StoreError.
     """
+    considered = consider(engine, question, turns=turns, filters=filters, top_k=top_k, identity=identity)
+    return decide(engine, considered, engine.min_confidence)
+
+
+def consider(
+    engine: Engine,
+    question: str,
+    *,
+    turns: Sequence[tuple[str, str]] = (),
+    filters: Filters | None = None,
+    top_k: int | None = None,
+    identity: str | None = None,
+) -> Considered:
+    """Search, draft and check, but leave open whether that is good enough for an answer.
+
+    Raises: QuestionError, GeneratorError, StoreError.
+    """
     question = checked_question(question, engine.max_question_chars)
     clock = _Clock()
     language = detect_language(question)
@@ -77,26 +112,35 @@ def answer(
     clock.lap("retrieve", since)
     base = Answer(question, "", passages=tuple(passages), language=language, id=identity)
     if not passages:
-        return _abstain(engine, base, "nothing_retrieved", clock)
+        return Considered(base, (), False, clock)
     to_quote = Request(alone, passages, language)
     request = to_quote if _is_quoter(engine) else Request(question, passages, language, tuple(turns))
     since = time.perf_counter()
     draft = engine.generator.generate(request)
     clock.lap("generate", since)
     base = replace(base, draft=draft.text)
-    kept, withheld = _checked(engine, draft, passages, clock)
-    reason = None
+    kept, withheld, confidence = _checked(engine, draft, passages, clock)
+    base = replace(base, withheld=tuple(withheld), confidence=confidence)
     if not kept and not _is_quoter(engine) and (withheld or not draft.declined):
         since = time.perf_counter()
-        quotes = engine.quoter.generate(to_quote)
+        draft = engine.quoter.generate(to_quote)
         clock.lap("quote", since)
-        kept, _ = _checked(engine, quotes, passages, clock)
-        reason = "fallback_quotes"
-    if not kept:
-        return _abstain(engine, replace(base, withheld=tuple(withheld)), "no_evidence", clock)
+        kept, _, confidence = _checked(engine, draft, passages, clock)
+        base = replace(base, reason="fallback_quotes", confidence=confidence)
+    return Considered(base, tuple(kept), bool(draft.doubtful), clock)
+
+
+def decide(engine: Engine, considered: Considered, min_confidence: float | None) -> Answer:
+    """Give what was kept as the answer, or abstain; `min_confidence` None: as the quoting generator's own threshold says."""
+    base, kept, clock = considered.base, considered.kept, considered.clock
+    if not base.passages:
+        return _abstain(engine, base, "nothing_retrieved", clock)
+    if not kept or (min_confidence is None and considered.is_doubtful):
+        return _abstain(engine, base, "no_evidence", clock)
+    if min_confidence is not None and base.confidence < min_confidence:
+        return _abstain(engine, base, "low_confidence", clock)
     text, claims = _joined(kept)
-    full = replace(base, text=text, claims=claims, withheld=tuple(withheld), reason=reason)
-    return _finished(engine, full, clock)
+    return _finished(engine, replace(base, text=text, claims=claims), clock)
 
 
 def checked_question(question: str, max_chars: int) -> str:
@@ -125,16 +169,19 @@ def standalone(question: str, turns: Sequence[tuple[str, str]], language: str) -
     return f"{asked[-1]} {question}" if leans else question
 
 
-def _checked(engine: Engine, draft: Draft, passages: Sequence[Passage], clock: _Clock) -> tuple[list[Claim], list[Claim]]:
-    """Claims of a draft that the check supports, and those that it does not."""
+def _checked(
+    engine: Engine, draft: Draft, passages: Sequence[Passage], clock: _Clock
+) -> tuple[list[Claim], list[Claim], float]:
+    """Claims of a draft that the check supports, those that it does not, and the confidence in the former."""
     since = time.perf_counter()
-    if draft.quotes:
-        claims = _check_quotes(engine.checker, draft.quotes, passages)
-    else:
-        claims = _check_text(engine.checker, draft.text, passages)
+    quotes = draft.quotes or draft.doubtful
+    claims = _check_quotes(engine.checker, quotes, passages) if quotes else _check_text(engine.checker, draft.text, passages)
     clock.lap("check", since)
-    kept = [claim for claim in claims if claim.verdict == "supported"]
-    return kept, [claim for claim in claims if claim.verdict != "supported"]
+    scores = [quote.score for quote in quotes] or [claim.score for claim in claims]
+    kept = [(claim, score) for claim, score in zip(claims, scores, strict=True) if claim.verdict == "supported"]
+    confidence = answer_confidence([score for _, score in kept], is_quoted=bool(quotes))
+    withheld = [] if draft.doubtful else [claim for claim in claims if claim.verdict != "supported"]
+    return [claim for claim, _ in kept], withheld, confidence
 
 
 def _check_quotes(checker: Checker, quotes: Sequence[Quote], passages: Sequence[Passage]) -> list[Claim]:

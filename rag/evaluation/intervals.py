@@ -4,6 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+_MIN_CLUSTERS = 8  # with fewer the bootstrap over clusters says more about the draw than about the figure
+
+
+def usable_clusters(names: Sequence[str]) -> list[str]:
+    """The names of the clusters; a name of its own for each member where fewer than eight differ."""
+    return list(names) if len(set(names)) >= _MIN_CLUSTERS else [str(number) for number in range(len(names))]
+
 
 def mean_with_interval(
     values: Sequence[float], clusters: Sequence[str], *, resamples: int = 1000, seed: int = 0

@@ -34,12 +34,14 @@ class Quote:
 class Draft:
     """What a generator gives back: either text in which `[n]` marks the n-th passage (from 1), or quotes.
 
-    `declined`: the generator says that the passages do not answer.
+    `declined`: the generator says that the passages do not answer. `doubtful`: what it would have quoted otherwise, for
+    callers who set a threshold of their own.
     """
 
     text: str = ""
     quotes: tuple[Quote, ...] = ()
     declined: bool = False
+    doubtful: tuple[Quote, ...] = ()
 
 
 class Generator(Protocol):

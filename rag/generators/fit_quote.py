@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 from ingest.analysis import terms
 from ingest.chunker import ChunkerSettings, chunk_document, embedded_text
 from ingest.documents import Chunk
-from ingest.embedder import Embedder, SentenceTransformerEmbedder, Vectors
+from ingest.embedder import Embedder, SentenceTransformerEmbedder
 from ingest.loaders import load_file
 from rag.answers import Passage
+from rag.evaluation.caching import CachingEmbedder
 from rag.generators import Request
 from rag.generators.quote import QuoteGenerator, Ranked, question_features
 
@@ -59,40 +60,6 @@ _FIXED_ANSWER = {"own_whole": 0.8, "identifier_missing": -4.0, "identifier_own":
 # Questions that people asked a search engine count more than those written for a paragraph, of which there are many more.
 _SET_WEIGHTS = {"clapnq": 4.0, "xquad_en": 0.5, "xquad_es": 0.5, "xquad_de": 0.5}
 Array = NDArray[np.float64]
-
-
-class CachingEmbedder:
-    """An embedder that remembers: the sentences of a corpus come back for question after question."""
-
-    def __init__(self, inner: Embedder) -> None:
-        """Wrap `inner`."""
-        self.name, self.languages = inner.name, inner.languages
-        self._inner = inner
-        self._known: dict[str, Vectors] = {}
-
-    @property
-    def dim(self) -> int:
-        """Number of dimensions of a vector."""
-        return self._inner.dim
-
-    @property
-    def max_tokens(self) -> int:
-        """Most tokens of one text that the model reads, special tokens included."""
-        return self._inner.max_tokens
-
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Embed texts: (n, dim) float32, unit length."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._known]
-        self._known.update(zip(new, self._inner.encode(new), strict=True) if new else ())
-        return np.stack([self._known[text] for text in texts])
-
-    def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """Embed questions: (n, dim) float32, unit length."""
-        return self._inner.encode_queries(texts)
-
-    def token_starts(self, text: str) -> list[int]:
-        """Character position at which each token of `text` starts, ascending, without special tokens."""
-        return self._inner.token_starts(text)
 
 
 class MemoryIndex:

@@ -80,9 +80,8 @@ class QuoteGenerator:
         probability = sigmoid(self._answer.logit(question_features(ranked)))
         is_known = bool(ranked[0].features["has_cosine"])
         threshold = self._thresholds["known" if is_known else "unknown"] if self.threshold is None else self.threshold
-        if probability < threshold:
-            return Draft(declined=True)
-        return Draft(quotes=self._quotes(request.passages, ranked, probability))
+        quotes = self._quotes(request.passages, ranked, probability)
+        return Draft(declined=True, doubtful=quotes) if probability < threshold else Draft(quotes=quotes)
 
     def rank(self, request: Request) -> list[Ranked]:
         """The candidates that are worth a close look, best first."""

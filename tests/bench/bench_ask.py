@@ -12,18 +12,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench_quote import is_contained
 from bench_search import prepared_store
 
+from ingest.config import StoreConfig
 from ingest.store import Store
 from rag.config import RagConfig
 from rag.engine import build_engine
-from rag.evaluation.intervals import mean_with_interval
+from rag.evaluation.answers import document_of, is_contained
+from rag.evaluation.caching import CachingEmbedder
+from rag.evaluation.intervals import mean_with_interval, usable_clusters
 from rag.pipeline import answer
 
 SETS = ("sample", "squad2", "xquad_en", "xquad_es", "clapnq", "nomiracl_es", "nomiracl_en")
 SAMPLE = Path(__file__).resolve().parent.parent.parent / "data" / "sample"
-MIN_CLUSTERS = 8
 
 
 def main() -> int:
@@ -58,21 +59,20 @@ def run(name: str, options: argparse.Namespace) -> dict[str, Any]:
     questions = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     if options.limit and len(questions) > options.limit:
         questions = random.Random(0).sample(questions, options.limit)
-    engine = build_engine(RagConfig().model_copy(update={"store": RagConfig().store.model_copy(update={"path": store})}))
+    config = RagConfig(store=StoreConfig(path=store))
+    # The sentences of a small corpus are candidates for question after question, and embedding them takes most of the time.
+    engine = build_engine(config, CachingEmbedder(config.embedder.embedder()))
     snapshot = Store.open(store).snapshot()
     texts = {document: snapshot.document(document).text for document in snapshot.states}
     rows: dict[str, list[tuple[float, str]]] = {}
     for question in questions:
         result = answer(engine, question["question"])
-        cluster = (question.get("about") or (question["gold"] or [{}])[0]).get("document") or question["id"]
         for metric, value in _figures(question, result, texts).items():
-            rows.setdefault(metric, []).append((value, cluster))
+            rows.setdefault(metric, []).append((value, document_of(question)))
     print(f"\n{name}: {len(questions)} questions")
     figures = {}
     for metric, values in rows.items():
-        clusters = [cluster for _, cluster in values]
-        if len(set(clusters)) < MIN_CLUSTERS:
-            clusters = [str(i) for i in range(len(values))]
+        clusters = usable_clusters([cluster for _, cluster in values])
         mean, low, high = mean_with_interval([value for value, _ in values], clusters)
         figures[metric] = {"value": round(mean, 4), "low": round(low, 4), "high": round(high, 4), "n": len(values)}
         print(f"  {metric:32} {100 * mean:5.1f}  [{100 * low:.1f}, {100 * high:.1f}]  n={len(values)}")

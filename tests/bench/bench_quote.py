@@ -9,8 +9,6 @@ threshold 0: it tells a wrong sentence from silence.
 import argparse
 import json
 import random
-import re
-import string
 import sys
 import time
 from collections import defaultdict
@@ -22,34 +20,14 @@ import numpy as np
 
 from ingest.embedder import SentenceTransformerEmbedder
 from rag.answers import Passage
+from rag.evaluation.answers import is_contained, shares_half
+from rag.evaluation.caching import CachingEmbedder
 from rag.generators import Draft, Request
-from rag.generators.fit_quote import CachingEmbedder, MemoryIndex, load_set
+from rag.generators.fit_quote import MemoryIndex, load_set
 from rag.generators.quote import QuoteGenerator
 
 SETS = ("squad2", "squad_es", "xquad_en", "xquad_es", "xquad_de", "clapnq", "nomiracl_es", "nomiracl_en")
-_ARTICLES = {
-    "en": "a an the",
-    "es": "un una unos unas el la los las",
-    "de": "ein eine einen einem eines einer der die das den dem des",
-}
 _RESAMPLES = 1000
-
-
-def normal(text: str, language: str) -> list[str]:
-    """Tokens of a text, normalised as in SQuAD."""
-    plain = "".join(" " if c in string.punctuation + "«»“”‘’¿¡–—" else c for c in text.casefold())
-    articles = set(_ARTICLES.get(language, "").split())
-    return [token for token in plain.split() if token not in articles]
-
-
-def is_contained(answers: Sequence[str], text: str, language: str) -> bool:
-    """True where a reference answer occurs as a token sequence, or is one bare number that the text has within 0.5 %."""
-    padded = f" {' '.join(normal(text, language))} "
-    if any(f" {' '.join(normal(answer, language))} " in padded for answer in answers if normal(answer, language)):
-        return True
-    numbers = [float(found.replace(",", "")) for found in re.findall(r"\d+(?:,\d{3})*(?:\.\d+)?", text)]
-    bare = [float(answer) for answer in answers if re.fullmatch(r"\d+(?:\.\d+)?", answer.strip())]
-    return any(abs(number - wanted) <= 0.005 * abs(wanted) for wanted in bare for number in numbers)
 
 
 def citation_figures(question: Mapping[str, Any], passages: Sequence[Passage], draft: Draft) -> dict[str, float]:
@@ -61,13 +39,8 @@ def citation_figures(question: Mapping[str, Any], passages: Sequence[Passage], d
         (passages[q.passage].document, passages[q.passage].start + q.start, passages[q.passage].start + q.end)
         for q in draft.quotes
     ]
-
-    def matches(span: tuple[str, int, int], gold: Mapping[str, Any]) -> bool:
-        shared = min(span[2], gold["end"]) - max(span[1], gold["start"])
-        return span[0] == gold["document"] and shared * 2 >= min(span[2] - span[1], gold["end"] - gold["start"])
-
-    recall = max(sum(any(matches(span, gold) for span in spans) for gold in golds) / len(golds) for golds in sets.values())
-    precision = sum(any(matches(span, gold) for gold in question["gold"]) for span in spans) / len(spans)
+    recall = max(sum(any(shares_half(*span, gold) for span in spans) for gold in golds) / len(golds) for golds in sets.values())
+    precision = sum(any(shares_half(*span, gold) for gold in question["gold"]) for span in spans) / len(spans)
     return {"citation recall": recall, "citation precision": precision}
 
 

@@ -20,13 +20,12 @@ import numpy as np
 from ingest.errors import StoreError
 from ingest.store import Store
 from rag.config import RagConfig
-from rag.evaluation.intervals import mean_with_interval
+from rag.evaluation.intervals import mean_with_interval, usable_clusters
 from rag.evaluation.retrieval import level_of, question_figures
 from rag.retriever import Retriever, RetrieverSettings
 
 SETS = ("scifact", "squad2", "xquad_en", "xquad_es", "xquad_de", "xquad_es2en", "clapnq", "chunking_evaluation", "kgrag_sec10q")
 SHOWN = {"document": ("ndcg@10", "recall@10"), "page": ("hit@5", "hit@10"), "span": ("ndcg@10", "hit@1", "hit@5")}
-MIN_CLUSTERS = 8
 
 
 def main() -> int:
@@ -71,8 +70,7 @@ def run(name: str, options: argparse.Namespace) -> dict[str, Any]:
         seconds.append(time.perf_counter() - started)
         rows.append(question_figures(question, passages, level))
         clusters.append(question["gold"][0]["document"])
-    few = len(set(clusters)) < MIN_CLUSTERS
-    groups = [str(i) for i in range(len(rows))] if few else clusters
+    groups = usable_clusters(clusters)
     figures = {metric: mean_with_interval([row[metric] for row in rows], groups) for metric in rows[0]}
     p50, p95 = (1000 * float(np.percentile(seconds, q)) for q in (50, 95))
     print(f"\n{name}: {len(rows)} questions, by {level}; search p50 {p50:.0f} ms, p95 {p95:.0f} ms; ingested in {ingested} s")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -75,6 +76,8 @@ def test_ingest_of_a_folder_with_every_format_and_a_broken_file(tmp_path):
         ("rag", ["check", "--pairs", "no.jsonl"], 1, "no.jsonl"),
         ("rag", ["verify"], 2, "ANSWER.json"),
         ("rag", ["verify", "no.json"], 2, "no.json"),
+        ("rag", ["calibrate"], 2, "--questions"),
+        ("rag", ["calibrate", "--questions", "no.jsonl"], 1, "no.jsonl"),
         ("rag", ["nonsense"], 2, "nonsense"),
         ("rag", [], 2, "COMMAND"),
     ],
@@ -173,6 +176,19 @@ def test_check_keeps_its_contract(tmp_path):
         "rag", "check", "--answer", "The Corvo 200 weighs 9 tonnes.", "--source", SAMPLE / "support" / "faq.md", check=0
     )
     assert "not supported" in single.stdout
+
+
+def test_a_calibrated_threshold_is_taken_by_ask(store, tmp_path):
+    out = tmp_path / "calibrated.toml"
+    questions = SAMPLE / "questions.jsonl"
+    run("rag", "calibrate", "--questions", questions, "--store", store, "--limit", 20, "--risk", 0.15, "--out", out, check=0)
+    strict = tmp_path / "strict.toml"
+    strict.write_text(re.sub(r"(?<=min_confidence = ).*", "1.0", out.read_text(encoding="utf-8")), encoding="utf-8")
+    question = "How many unused leave days may I carry over?"
+    given, withheld = (lines(run("rag", "ask", question, "--config", file, "--json", check=0))[0] for file in (out, strict))
+    assert given["claims"] and not given["abstained"]
+    assert (withheld["abstained"], withheld["reason"]) == (True, "low_confidence")
+    assert withheld["confidence"] == given["confidence"]
 
 
 def test_doctor_finds_what_is_wrong(store, tmp_path):

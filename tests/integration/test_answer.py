@@ -1,5 +1,7 @@
 """From a question to a checked answer, over a small store, with scripted generators in the place of a language model."""
 
+from dataclasses import replace
+
 import pytest
 
 from ingest.chunker import ChunkerSettings
@@ -244,3 +246,34 @@ def test_a_name_that_stands_only_in_the_title_is_no_invention(engine, texts):
     result = answer(engine(write), "What is the housing of the valve made of?")
     assert [claim.verdict for claim in result.claims] == ["supported"]
     assert_sound(result, texts)
+
+
+@pytest.mark.parametrize(
+    "question", ["What is the hotel limit in Madrid?", "Which colour has the housing of the desk in Madrid?"]
+)
+def test_min_confidence_decides_in_the_place_of_the_generators_own_threshold(engine, question, texts):
+    built = engine()
+    always = answer(replace(built, min_confidence=0.0), question)
+    assert not always.abstained
+    assert 0 < always.confidence < 1
+    assert_sound(always, texts)
+    met = answer(replace(built, min_confidence=always.confidence), question)
+    assert (met.text, met.claims) == (always.text, always.claims)
+    missed = answer(replace(built, min_confidence=always.confidence + 1e-6), question)
+    assert (missed.abstained, missed.reason) == (True, "low_confidence")
+    assert (missed.text, missed.claims) == ("The documents do not say.", ())
+    assert missed.confidence == always.confidence == answer(built, question).confidence
+
+
+def test_an_answer_of_generated_text_is_as_sure_as_its_weakest_claim(engine):
+    def write(request):
+        leave, travel = number_of(request, "leave.md"), number_of(request, "travel.md")
+        return f"Employees get 25 days of paid leave each year [{leave}]. The travel desk books all the flights [{travel}]."
+
+    result = answer(engine(write), "How many days of paid leave do employees get, and who books flights?")
+    assert len(result.claims) == 2
+    scores = [claim.score for claim in result.claims]
+    assert min(scores) < max(scores)
+    assert result.confidence == round(min(scores), 6)
+    unsure = replace(engine(write), min_confidence=0.999)
+    assert answer(unsure, "How many days of paid leave do employees get, and who books flights?").reason == "low_confidence"

@@ -44,7 +44,18 @@ def test_query_gives_the_answer_object(engine):
     response = call(build_app(engine), "POST", "/query", json={"question": "What is the hotel limit in Madrid?"})
     assert response.status_code == 200
     body = response.json()
-    assert list(body) == ["id", "question", "abstained", "reason", "text", "claims", "withheld", "receipt", "timings_ms"]
+    assert list(body) == [
+        "id",
+        "question",
+        "abstained",
+        "reason",
+        "confidence",
+        "text",
+        "claims",
+        "withheld",
+        "receipt",
+        "timings_ms",
+    ]
     claim = body["claims"][0]
     assert body["text"][claim["start"] : claim["end"]] == claim["text"]
     assert claim["verdict"] == "supported"

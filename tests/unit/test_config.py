@@ -5,7 +5,7 @@ import pytest
 
 from ingest.config import IngestConfig, load_config
 from ingest.errors import ConfigError
-from rag.config import RagConfig
+from rag.config import RagConfig, as_toml
 
 CONFIGS = Path(__file__).resolve().parent.parent.parent / "configs"
 
@@ -73,3 +73,25 @@ def test_a_wrong_variable_is_named(monkeypatch):
 def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(ConfigError, match=r"no\.toml"):
         load_config(RagConfig, tmp_path / "no.toml")
+
+
+def test_a_configuration_that_is_written_reads_the_same(tmp_path):
+    text = """
+        [store]
+        path = 'a "b"/ñ'
+        [embedder]
+        languages = ["en", "es"]
+        query_prefix = "query:\\t"
+        [generator]
+        kind = "openai"
+        temperature = 1e-7
+        [answer]
+        min_confidence = 0.25
+    """
+    first, second = tmp_path / "a.toml", tmp_path / "b.toml"
+    first.write_text(text, encoding="utf-8")
+    config = load_config(RagConfig, first)
+    second.write_text(as_toml(config), encoding="utf-8")
+    assert load_config(RagConfig, second) == config
+    assert "[chunker]" not in as_toml(config)
+    assert as_toml(RagConfig()) == ""

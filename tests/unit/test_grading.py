@@ -1,0 +1,147 @@
+"""Grading of answers, and the lines of labelled questions."""
+
+import json
+
+import pytest
+
+from rag.answers import Answer, Citation, Claim
+from rag.batch import read_labelled
+from rag.errors import InputError
+from rag.evaluation.answers import document_of, grade, is_contained, is_gradable, shares_half
+from rag.evaluation.caching import CachingEmbedder
+
+
+def answered(text, *citations):
+    claims = (Claim(text, 0, len(text), tuple(Citation(d, None, start, end, "") for d, start, end in citations), "supported"),)
+    return Answer("?", text, claims=claims)
+
+
+def question(answers=(), gold=(), *, answerable=True, lang="en"):
+    return {"question": "?", "lang": lang, "answerable": answerable, "answers": list(answers), "gold": list(gold)}
+
+
+GOLD = {"document": "a.md", "start": 100, "end": 200}
+LONG = "It lasts for as long as the two parties agree on it in writing and not a day longer."
+
+
+@pytest.mark.parametrize(
+    ("answers", "text", "language", "expected"),
+    [
+        (["The Eiffel Tower"], "She saw an Eiffel tower, at last.", "en", True),
+        (["the Eiffel Tower"], "He saw the tower of Eiffel.", "en", False),
+        (["25 days"], "Employees get 125 days.", "en", False),
+        (["los quince días"], "Son quince días naturales.", "es", True),
+        (["der 3. Mai"], "Am 3. Mai.", "de", True),
+        (["1250"], "It costs 1,252 euros.", "en", True),
+        (["1250"], "It costs 1,260 euros.", "en", False),
+        (["0"], "There were 0 of them.", "en", True),
+        (["the"], "the", "en", False),
+        ([], "anything", "en", False),
+    ],
+)
+def test_contained_is_by_tokens_without_articles_or_by_number(answers, text, language, expected):
+    assert is_contained(answers, text, language) == expected
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        (("a.md", 100, 200), True),
+        (("a.md", 150, 400), True),
+        (("a.md", 151, 400), False),
+        (("a.md", 120, 130), True),
+        (("a.md", 195, 205), True),
+        (("a.md", 196, 206), False),
+        (("b.md", 100, 200), False),
+        (("a.md", 200, 200), False),
+    ],
+)
+def test_half_of_the_shorter_span_must_be_shared(place, expected):
+    assert shares_half(*place, GOLD) == expected
+
+
+def test_an_answer_is_right_wrong_or_abstained():
+    short = question(["31 March"], [GOLD])
+    assert grade(short, answered("Until 31 March.")) == "right"
+    assert grade(short, answered("Until 30 April.", ("a.md", 100, 200))) == "wrong"
+    assert grade(short, Answer("?", "The documents do not say.", abstained=True)) == "abstained"
+    unanswerable = question(answerable=False)
+    assert grade(unanswerable, answered("Until 31 March.")) == "wrong"
+    assert grade(unanswerable, Answer("?", "", abstained=True)) == "abstained"
+
+
+def test_a_long_answer_is_graded_by_its_place():
+    long = question([LONG], [{"document": "b.md", "start": None, "end": None}, GOLD])
+    assert grade(long, answered("As long as both agree.", ("a.md", 90, 180))) == "right"
+    assert grade(long, answered(LONG, ("a.md", 300, 400))) == "wrong"
+    assert grade(question([LONG, "two years"], [GOLD]), answered("It lasts two years.")) == "right"
+
+
+def test_what_cannot_be_graded_is_known():
+    assert is_gradable(question(answerable=False))
+    assert is_gradable(question(["two years"]))
+    assert is_gradable(question([LONG], [GOLD]))
+    assert not is_gradable(question([LONG], [{"document": "a.md", "start": None, "end": None, "page": 3}]))
+    assert not is_gradable(question())
+
+
+def test_the_language_is_detected_where_the_line_does_not_name_it():
+    line = {"question": "¿Cuánto dura el permiso por matrimonio en la empresa?", "answerable": True, "gold": []}
+    assert grade({**line, "answers": ["los quince días"]}, answered("Son quince días naturales.")) == "right"
+
+
+def test_questions_are_grouped_by_document():
+    assert document_of({"id": "1", "about": {"document": "x"}, "gold": [GOLD]}) == "x"
+    assert document_of({"id": "1", "gold": [GOLD]}) == "a.md"
+    assert document_of({"id": "1", "gold": []}) == "1"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{", "not JSON"),
+        ('{"id": "1"}', "no question"),
+        ('{"question": "Why?"}', "answerable"),
+        ('{"question": "Why?", "answerable": "yes"}', "answerable"),
+        ('{"question": "Why?", "answerable": true, "answers": "so"}', "answers"),
+        ('{"question": "Why?", "answerable": true, "answers": [1]}', "answers"),
+        ('{"question": "Why?", "answerable": false, "answers": ["so"]}', "do not answer"),
+        ('{"question": "Why?", "answerable": true, "gold": [{"start": 1}]}', "gold"),
+        ('{"question": "Why?", "answerable": true, "gold": [{"document": "a", "start": "1"}]}', "gold"),
+        ('{"question": "Why?", "answerable": true, "lang": ["en"]}', "lang"),
+    ],
+)
+def test_a_line_that_is_not_labelled_is_told_with_its_number(tmp_path, line, said):
+    file = tmp_path / "q.jsonl"
+    file.write_text('{"question": "Why?", "answerable": false}\n' + line, encoding="utf-8")
+    with pytest.raises(InputError, match=said) as error:
+        read_labelled(file)
+    assert "line 2" in str(error.value)
+
+
+def test_a_conversation_may_be_labelled(tmp_path):
+    file = tmp_path / "q.jsonl"
+    turns = [{"role": "user", "text": "What does the Corvo 200 cost?"}, {"role": "user", "text": "And the 300?"}]
+    file.write_text(json.dumps({"id": 7, "turns": turns, "answerable": True, "answers": ["90"]}), encoding="utf-8")
+    found = read_labelled(file)[0]
+    assert (found.job.identity, found.job.question, len(found.job.turns)) == ("7", "And the 300?", 1)
+    assert (found.label["question"], found.label["answers"], found.label["gold"]) == ("And the 300?", ["90"], [])
+
+
+def test_a_caching_embedder_asks_once_and_gives_the_same_vectors(fake_embedder):
+    class Counting(type(fake_embedder)):
+        def __init__(self):
+            self.n = 0
+
+        def encode(self, texts):
+            self.n += len(texts)
+            return super().encode(texts)
+
+    inner = Counting()
+    cached = CachingEmbedder(inner)
+    texts = ["one two", "three", "one two"]
+    for _ in range(2):
+        assert (cached.encode(texts) == fake_embedder.encode(texts)).all()
+    assert inner.n == 2
+    assert (cached.encode_queries(["three"]) == fake_embedder.encode_queries(["three"])).all()
+    assert cached.encode([]).shape == fake_embedder.encode([]).shape
