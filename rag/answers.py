@@ -73,7 +73,8 @@ class Judgement:
     """What the checker says of one claim.
 
     `score` is the probability that the cited text supports the claim. `reason` is a short word for users and programs:
-    "supported", "uncited", "unresolved_marker", "number", "date", "name", "quotation", "negation", "low_support", "no_source".
+    "supported", "uncited", "unresolved_marker", "number", "date", "name", "quotation", "negation", "modality", "scope",
+    "comparison", "low_support", "no_source".
     `unsupported_spans` count from the start of the claim's text. `evidence` names the best span of each source that speaks
     for the claim: (index of the evidence given, start, end, score) in that evidence's text.
     """

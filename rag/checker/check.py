@@ -13,7 +13,9 @@ from typing import Any
 from rag.answers import Judgement, Verdict
 from rag.checker.evidence import Evidence, Source, squeeze
 from rag.checker.gates import Finding, find_misses
+from rag.checker.misplaced import find_misplaced
 from rag.checker.support import Alignment, LogisticSupport, Reading, Support, SupportModel
+from rag.checker.turned import find_turned
 from rag.citations import DraftClaim, parse_answer
 from rag.errors import CheckerError
 
@@ -81,6 +83,16 @@ class Checker:
         return self._sources[text]
 
 
+def run_gates(alignment: Alignment) -> list[Finding]:
+    """Everything that the deterministic gates find against a claim, in the order of its words."""
+    found = [
+        *find_misses(alignment.claim, alignment.evidence, alignment.closest),
+        *find_misplaced(alignment),
+        *find_turned(alignment),
+    ]
+    return sorted(found, key=lambda finding: finding.start)
+
+
 class _Case:
     """One claim on its way to a judgement."""
 
@@ -98,7 +110,7 @@ class _Case:
         if verbatim := self._verbatim():
             self.judgement = Judgement("supported", _VERBATIM_SCORE, "supported", evidence=verbatim)
             return
-        self.findings = find_misses(claim, self.evidence, self.alignment.closest)
+        self.findings = run_gates(self.alignment)
 
     def reading(self) -> Reading:
         """What the support model sees."""

@@ -1,7 +1,7 @@
 """Deterministic gates: what a claim states exactly must stand in the evidence exactly.
 
-Numbers with units, dates, names, identifiers, quotations, and the polarity of the closest sentence. A gate finds what is
-missing or reversed; it cannot tell that what is there is said of something else. Notation and word lists: English and Spanish.
+Numbers with units, dates, names, identifiers and quotations. A gate finds what is missing; what is there but said of something
+else is for `misplaced`, what is turned round for `turned`. Notation and word lists: English and Spanish.
 """
 
 import re
@@ -13,9 +13,9 @@ from ingest.analysis import fold, stem, stopwords
 from rag.checker.binding import is_of_a_sibling, label_groups
 from rag.checker.evidence import Evidence, Figures, figures, language_of, spaced
 from rag.checker.quantities import MONTHS, DateValue, Quantity
-from rag.checker.wording import HEDGED_NEGATIONS, NEGATIONS, OPPOSITES, ORDINARY_OPENERS
+from rag.checker.wording import ORDINARY_OPENERS
 
-Kind = Literal["number", "date", "name", "identifier", "quotation", "negation"]
+Kind = Literal["number", "date", "name", "identifier", "quotation", "negation", "modality", "scope", "comparison"]
 
 _QUOTED = re.compile(
     r"(?<!\w)[\"“„«](?!\s)([^\"“”„«»\n]{2,400})(?<!\s)[\"”“»](?!\w)|(?<!\w)[‘'](?!\s)([^'‘’\n]{8,400})(?<!\s)[’'](?!\w)"
@@ -53,7 +53,6 @@ def find_misses(claim: str, evidence: Evidence, closest: Sequence[int]) -> list[
         *_identifiers(claim, stated, evidence),
         *_quotations(claim, evidence),
         *_names(claim, stated, evidence),
-        *_polarity(claim, evidence, closest),
     ]
     return sorted(findings, key=lambda finding: finding.start)
 
@@ -68,11 +67,11 @@ def _dates(claim: str, stated: Figures, evidence: Evidence, closest: Sequence[in
         if bare_year and plain & {float(year) for year, _, _ in date.readings}:
             continue
         near = _near(evidence, closest)
-        rival = next((text for text, parts in near for other in parts.dates if _same_kind(date, other)), "")
+        rival = next((text for text, parts in near for other in parts.dates if same_kind(date, other)), "")
         yield Finding("date", claim[date.start : date.end], date.start, date.end, rival)
 
 
-def _same_kind(date: DateValue, other: DateValue) -> bool:
+def same_kind(date: DateValue, other: DateValue) -> bool:
     """True for dates that state the same parts: a year rivals a year, a day another day."""
     shapes = {tuple(bool(part) for part in reading) for reading in date.readings}
     return bool(shapes & {tuple(bool(part) for part in reading) for reading in other.readings})
@@ -158,6 +157,19 @@ def _quotations(claim: str, evidence: Evidence) -> Iterator[Finding]:
             yield Finding("quotation", quote, match.start(group), match.end(group))
 
 
+def named_runs(text: str) -> list[tuple[int, int]]:
+    """Names in a text: runs of capitalised words that are not capitalised by habit or as the first word of a sentence."""
+    runs: list[tuple[int, int]] = []
+    for match in _NAME.finditer(text):
+        if not _is_name(text, match):
+            continue
+        if runs and _LINKS.fullmatch(text, runs[-1][1], match.start()):
+            runs[-1] = (runs[-1][0], match.end())
+        else:
+            runs.append(match.span())
+    return runs
+
+
 def _names(claim: str, stated: Figures, evidence: Evidence) -> Iterator[Finding]:
     """Capitalised words that the evidence does not have; a run of them is one finding."""
     words = re.findall(r"[^\W\d_]{2,}", claim)
@@ -235,54 +247,7 @@ def _is_within(short: str, word: str) -> bool:
     return all(letter in letters for letter in short)
 
 
-def _polarity(claim: str, evidence: Evidence, closest: Sequence[int]) -> Iterator[Finding]:
-    """A negation or an opposite in the claim that the closest sentence does not share, where both say the same otherwise."""
-    mine = _folded_words(claim)
-    best: list[Finding] = []
-    for number in closest[:2]:
-        conflicts = _conflicts(claim, mine, evidence, number)
-        if conflicts == []:
-            return  # one near sentence says it as the claim does
-        best = best or conflicts or []
-    yield from best
-
-
-def _conflicts(claim: str, mine: list[tuple[str, int, int]], evidence: Evidence, number: int) -> list[Finding] | None:
-    """Reversals between the claim and one sentence; None where the two do not say the same otherwise.
-
-    Strict on purpose: with sentences of any length compared, 98 % of such findings on ragtruth_train were false.
-    """
-    language, text = evidence.language, evidence.text(number)
-    theirs = _folded_words(text)
-    left, right = _content(mine, language), _content(theirs, language)
-    shared = set(left) & set(right)
-    if len(set(left)) < 2 or len(shared) < 0.7 * len(set(left)) or len(shared) < 0.6 * len(set(right)):
-        return None
-    if {word for word, _, _ in mine + theirs} & HEDGED_NEGATIONS:
-        return None
-    found = []
-    mine_negated = [(start, end) for word, start, end in mine if word in NEGATIONS.get(language, frozenset())]
-    their_negated = [(start, end) for word, start, end in theirs if word in NEGATIONS.get(language, frozenset())]
-    if bool(mine_negated) != bool(their_negated):
-        start, end = mine_negated[0] if mine_negated else (mine[0][1], mine[-1][2])
-        found.append(Finding("negation", claim[start:end], start, end, text))
-    my_words, their_words = {word for word, _, _ in mine}, {word for word, _, _ in theirs}
-    for word, start, end in mine:
-        rivals = OPPOSITES.get(word, frozenset())
-        if rivals & their_words and word not in their_words and not rivals & my_words:
-            found.append(Finding("negation", claim[start:end], start, end, text))
-    return found if len(found) != 2 else []  # two reversals cancel: "not below" is "above"
-
-
-def _content(words: list[tuple[str, int, int]], language: str) -> list[str]:
-    """Stems of the words that carry what is said, without the words whose turn is asked about."""
-    stops, negations = stopwords(language), NEGATIONS.get(language, frozenset())
-    return [
-        stem(word, language) for word, _, _ in words if word not in stops and word not in negations and word not in OPPOSITES
-    ]
-
-
-def _folded_words(text: str) -> list[tuple[str, int, int]]:
+def folded_words(text: str) -> list[tuple[str, int, int]]:
     """Folded words with their places; "isn't" gives "n't" as a word of its own, "cannot" is one."""
     found = []
     for match in re.finditer(r"\w+(?:['’]\w+)?", text):

@@ -3,6 +3,8 @@
 Lists only, folded (no accents, no capitals). What is not in a list is not noticed.
 """
 
+from typing import Literal
+
 NEGATIONS = {
     "en": frozenset("not no never n't cannot without neither nor none nobody nothing".split()),
     "es": frozenset("no nunca jamas sin ningun ninguna ninguno tampoco nadie nada ni".split()),
@@ -51,6 +53,70 @@ for _left, _right in _OPPOSITE_GROUPS:
 # "este" is also "this", "bajo" also "under", "mas" only compares: too common to carry an opposite.
 for _word in ("este", "bajo", "baja", "sobre"):
     OPPOSITES.pop(_word, None)
+
+_DEGREES = {
+    ("modality", "duty"): (
+        "must|shall|has to|have to|had to|is required to|are required to|required to|is obliged to|"
+        "obligatory|mandatory|compulsory|debe|deben|debera|deberan|tiene que|tienen que|es obligatorio|"
+        "obligatorio|obligatoria|muss|mussen|verpflichtet"
+    ),
+    ("modality", "leave"): (
+        "may|might|could|can|is allowed to|are allowed to|optional|optionally|voluntary|voluntarily|puede|"
+        "pueden|podra|podran|podria|podrian|optativo|opcional|opcionalmente|voluntario|voluntaria|kann|"
+        "konnen|darf|durfen|konnte"
+    ),
+    ("modality", "advice"): (
+        "should|ought to|is recommended|are recommended|recommended|recommends|advises|advised|deberia|"
+        "deberian|conviene|se recomienda|recomienda|recomiendan|aconseja|sollte|sollten|empfohlen"
+    ),
+    ("modality", "plan"): (
+        "plans to|planned|is planned|plan to|intends to|intend to|is expected to|are expected to|proposed|"
+        "proposes|will|preve|preven|previsto|prevista|planea|planean|se espera|propone|propuesto|propuesta|"
+        "tiene previsto|geplant|plant"
+    ),
+    ("scope", "all"): (
+        "all|every|each|always|everyone|everybody|entire|whole|todos|todas|todo|toda|cada|siempre|alle|jeder|"
+        "jede|jedes|immer|samtliche"
+    ),
+    ("scope", "some"): (
+        "some|several|sometimes|occasionally|partly|a few|few|many|most|often|usually|half|algunos|algunas|"
+        "varios|varias|a veces|pocos|pocas|muchos|muchas|la mayoria|mayoria|a menudo|en parte|la mitad|"
+        "einige|manche|manchmal|viele|meisten|oft|teilweise"
+    ),
+    ("scope", "only"): (
+        "only|solely|exclusively|solo|solamente|unicamente|exclusivamente|nur|ausschliesslich"
+    ),
+    ("scope", "also"): (
+        "also|including|as well as|tambien|incluidos|incluidas|incluso|auch|einschliesslich"
+    ),
+    ("scope", "at least"): (
+        "at least|no fewer than|no less than|a minimum of|minimum|al menos|como minimo|por lo menos|"
+        "un minimo de|minimo|mindestens"
+    ),
+    ("scope", "at most"): (
+        "at most|up to|no more than|a maximum of|maximum|como maximo|hasta|a lo sumo|un maximo de|maximo|"
+        "no mas de|hochstens|maximal|bis zu"
+    ),
+}  # fmt: skip
+# Marker, folded -> (kind of gate, sense).
+DEGREES: dict[str, tuple[Literal["modality", "scope"], str]] = {
+    phrase: (kind, sense)  # type: ignore[misc]
+    for (kind, sense), phrases in _DEGREES.items()
+    for phrase in phrases.split("|")
+}
+# What a sense cannot be read as. "All" where the source says "some" is wrong; "some" where it says "all" may be a sample.
+CONFLICTS = {
+    "duty": frozenset({"leave", "advice", "plan"}),
+    "leave": frozenset({"duty"}),
+    "advice": frozenset({"duty"}),
+    "all": frozenset({"some", "only"}),
+    "some": frozenset[str](),
+    "only": frozenset({"also", "some", "all"}),
+    "also": frozenset({"only"}),
+    "at least": frozenset({"at most"}),
+    "at most": frozenset({"at least"}),
+    "plan": frozenset[str](),
+}
 
 # Capitalised by habit, never the name that a source must contain.
 ORDINARY_OPENERS = frozenset(

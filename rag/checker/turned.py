@@ -1,0 +1,182 @@
+"""Gates for statements turned round: negation, must and may, all and some, more and less, where the rest is the same.
+
+A claim is laid beside the sentences closest to it. A marker word counts against the claim only if the sentence says the other
+thing of the same word: "may be opened" beside "must be opened", not any two sentences with "may" and "must" in them. The word
+lists (`wording`) are English, Spanish and German, for negation also French. Irony, and what no list knows, pass.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ingest.analysis import fold, stem, stopwords
+from rag.checker.gates import Finding, Kind, folded_words
+from rag.checker.support import Alignment
+from rag.checker.wording import CONFLICTS, DEGREES, HEDGED_NEGATIONS, NEGATIONS, OPPOSITES
+
+_MIN_SHARE = 0.5  # of the claim that a sentence must hold for its markers to be compared
+_NEAR_BEST = 0.15  # share by which another sentence may stay behind the closest and still speak for the claim
+_SENTENCES = 3
+_REACH = 3  # content words that a marker speaks of
+_LONGEST = 3  # words of a marker
+_DENIED_CHARS = 16  # between a negation and a marker that it turns round
+
+
+@dataclass(frozen=True)
+class _Marker:
+    """A word that turns what it stands by; `scope` are the stems of the content words that it speaks of, nearest first."""
+
+    kind: Kind
+    sense: str
+    start: int
+    end: int
+    scope: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Statement:
+    """A text with its markers; `stems` of its content words with their places."""
+
+    text: str
+    markers: tuple[_Marker, ...]
+    stems: dict[str, tuple[int, int]]
+    has_hedge: bool
+
+
+def find_turned(alignment: Alignment) -> list[Finding]:
+    """Markers of the claim that every close sentence speaks against."""
+    near = _near(alignment)
+    if not near:
+        return []
+    language = alignment.evidence.language
+    claim = _read(alignment.claim, language)
+    found: dict[tuple[Kind, int], Finding] = {}
+    for position, number in enumerate(near):
+        conflicts = {(f.kind, f.start): f for f in _conflicts(claim, _read(alignment.evidence.text(number), language))}
+        found = conflicts if position == 0 else {key: value for key, value in found.items() if key in conflicts}
+        if not found:
+            return []
+    return list(found.values())
+
+
+def _near(alignment: Alignment) -> list[int]:
+    # The markers themselves differ between statements that are to be compared.
+    rest = [i for i, word in enumerate(alignment.words) if not _is_marker(alignment.claim[word.start : word.end])]
+    total = sum(alignment.weights[i] for i in rest)
+
+    def share(number: int) -> float:
+        covered = alignment.covered([number])
+        return sum(covered[i] * alignment.weights[i] for i in rest) / total if total else 0.0
+
+    shares = [(share(number), number) for number in alignment.closest[:_SENTENCES]]
+    best = max((share for share, _ in shares), default=0.0)
+    return [number for share, number in shares if share >= max(_MIN_SHARE, best - _NEAR_BEST)]
+
+
+def _is_marker(word: str) -> bool:
+    plain = fold(word)
+    return plain in DEGREES or plain in OPPOSITES
+
+
+def _read(text: str, language: str) -> _Statement:
+    words = folded_words(text)
+    stops = stopwords(language)
+    negations = NEGATIONS.get(language, frozenset())
+    marks = list(_found(text, words, negations))
+    taken = {index for kind, _, low, high in marks if kind != "comparison" for index in range(low, high)}
+    content = [
+        (index, stem(word, language))
+        for index, (word, _, _) in enumerate(words)
+        if word not in stops and index not in taken and word not in negations
+    ]
+    stems = {name: words[index][1:] for index, name in reversed(content)}
+    markers = tuple(
+        _Marker(kind, sense, words[low][1], words[high - 1][2], _scope(content, text, words, low, high))
+        for kind, sense, low, high in marks
+    )
+    return _Statement(text, markers, stems, any(word in HEDGED_NEGATIONS for word, _, _ in words))
+
+
+def _found(text: str, words: Sequence[tuple[str, int, int]], negations: frozenset[str]) -> Iterator[tuple[Kind, str, int, int]]:
+    """Markers as (kind, sense, first word, after the last word); the longest wins, "at least" over "least"."""
+    index = 0
+    while index < len(words):
+        for size in range(min(_LONGEST, len(words) - index), 0, -1):
+            phrase = " ".join(word for word, _, _ in words[index : index + size])
+            if phrase in DEGREES:
+                kind, sense = DEGREES[phrase]
+                yield kind, sense, index, index + size
+                index += size - 1
+                break
+        else:
+            word = words[index][0]
+            if word in negations and not (index and text[words[index][1]].isupper()):  # "Doctors Without Borders"
+                yield "negation", "not", index, index + 1
+            elif word in OPPOSITES:
+                yield "comparison", word, index, index + 1
+        index += 1
+
+
+def _scope(
+    content: Sequence[tuple[int, str]], text: str, words: Sequence[tuple[str, int, int]], low: int, high: int
+) -> tuple[str, ...]:
+    """Stems of the content words after a marker, up to the end of the clause, or before it where none follows."""
+    after = []
+    for index, name in content:
+        if index < high:
+            continue
+        if any(mark in text[words[high - 1][2] : words[index][1]] for mark in ",;:.()"):
+            break
+        after.append(name)
+    before = [name for index, name in reversed(content) if index < low]
+    if len(words[low:high]) == 1 and words[low][0] in OPPOSITES:
+        return (*before[:_REACH], *after[:_REACH])  # a verb or an adjective: what it speaks of may stand on either side
+    return tuple(after[:_REACH]) or tuple(before[:_REACH])
+
+
+def _conflicts(claim: _Statement, sentence: _Statement) -> list[Finding]:
+    degrees = [f for marker in claim.markers if (f := _against(marker, claim, sentence))]
+    negations = [] if claim.has_hedge or sentence.has_hedge else list(_negations(claim, sentence))
+    return [*degrees, *negations]
+
+
+def _against(marker: _Marker, claim: _Statement, sentence: _Statement) -> Finding | None:
+    """The finding where the sentence has a rival of a marker, said of the same word, and not the marker itself."""
+    if marker.kind == "negation":
+        return None
+    same_kind = [other for other in sentence.markers if other.kind == marker.kind]
+    rivals = CONFLICTS.get(marker.sense) or OPPOSITES.get(marker.sense, frozenset())
+    if any(other.sense == marker.sense for other in same_kind) or any(
+        other.kind == marker.kind and other.sense in rivals for other in claim.markers
+    ):
+        return None
+    is_denied = _is_denied(marker, claim)
+    if not any(
+        other.sense in rivals and set(other.scope) & set(marker.scope) and _is_denied(other, sentence) == is_denied
+        for other in same_kind
+    ):
+        return None  # also where two reversals cancel: "not below" is "above"
+    return Finding(marker.kind, claim.text[marker.start : marker.end], marker.start, marker.end, sentence.text)
+
+
+def _is_denied(marker: _Marker, statement: _Statement) -> bool:
+    """True if a negation stands a few words before a marker."""
+    return any(other.kind == "negation" and 0 <= marker.start - other.end <= _DENIED_CHARS for other in statement.markers)
+
+
+def _negations(claim: _Statement, sentence: _Statement) -> Iterator[Finding]:
+    """Words that one side denies and the other states: only the word that a negation stands closest to is sure to be denied."""
+    mine = {name for marker in claim.markers if marker.kind == "negation" for name in marker.scope}
+    theirs = {name for marker in sentence.markers if marker.kind == "negation" for name in marker.scope}
+    for marker in claim.markers:
+        if marker.kind == "negation" and _denies(marker, sentence) and not theirs & set(marker.scope):
+            yield Finding("negation", claim.text[marker.start : marker.end], marker.start, marker.end, sentence.text)
+    for marker in sentence.markers:
+        if marker.kind == "negation" and _denies(marker, claim) and not mine & set(marker.scope):
+            start, end = claim.stems[marker.scope[0]]
+            yield Finding("negation", claim.text[start:end], start, end, sentence.text)
+
+
+def _denies(marker: _Marker, other: _Statement) -> bool:
+    """True if the other text has the word that a negation stands closest to, and not as a name."""
+    place = other.stems.get(marker.scope[0]) if marker.scope else None
+    return place is not None and not other.text[place[0]].isupper()
