@@ -177,6 +177,8 @@ def _print_report(report: Report, as_json: bool, store: Path) -> None:
     out.print(table)
     for name, reason in sorted(report.partly.items()):
         out.print(f"  partly read {name}: {reason}", markup=False, soft_wrap=True)
+    for name, warning in sorted(report.warnings.items()):
+        out.print(f"  note {name}: {warning}", markup=False, soft_wrap=True)
     for name, reason in sorted(report.failed.items()):
         out.print(f"  failed {name}: {reason}", markup=False, soft_wrap=True)
     if not report.is_dry_run:

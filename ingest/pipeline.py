@@ -50,7 +50,10 @@ class Plan:
 
 @dataclass
 class Report:
-    """What a run did. `failed` gives the reason by document name, `partly` what is missing; `skipped` counts by suffix."""
+    """What a run did. `failed` gives the reason by document name, `partly` what is missing; `skipped` counts by suffix.
+
+    `warnings` says of a document what was left out because no reader sees it, and what was repaired.
+    """
 
     source: str = ""
     added: list[str] = field(default_factory=list)
@@ -59,6 +62,7 @@ class Report:
     unchanged: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     partly: dict[str, str] = field(default_factory=dict)
+    warnings: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
     n_chunks: int = 0
     seconds: float = 0.0
@@ -224,8 +228,10 @@ def _run(
             chunks = chunk_document(outcome, embedder.token_starts, settings, embedder.languages)
             batch.documents.append((outcome, replace(state, n_chunks=len(chunks), n_pages=len(outcome.pages))))
             batch.chunks.extend(chunks)
-            if state.reason:
-                report.partly[found.name] = state.reason
+            if outcome.warnings:
+                report.warnings[found.name] = "; ".join(outcome.warnings)
+            if unread := _unread(outcome):
+                report.partly[found.name] = unread
             (report.changed if before is not None and before.status == "stored" else report.added).append(found.name)
         elif outcome.status == "failed":
             report.failed[found.name] = outcome.reason
@@ -272,8 +278,13 @@ def _state(found: FoundFile, source: Source, document: Document) -> FileState:
         status="stored",
         title=document.title,
         language=document.language,
-        reason=f"not read: {unread}" if (unread := document.metadata.get("unread_pages")) else "",
+        reason="; ".join(part for part in (_unread(document), *document.warnings) if part),
     )
+
+
+def _unread(document: Document) -> str:
+    pages = document.metadata.get("unread_pages")
+    return f"not read: {pages}" if pages else ""
 
 
 def _commit(store: Store, batch: Batch, embedder: Embedder) -> int:

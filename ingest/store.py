@@ -14,7 +14,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ import numpy as np
 import pyarrow as pa
 
 from ingest.analysis import terms
-from ingest.documents import Chunk, Document, Heading, Page
+from ingest.documents import Chunk, Document, Heading, Page, Rows
 from ingest.embedder import Vectors
 from ingest.errors import StoreError, StoreMismatch
 from ingest.manifest import Manifest, Source, disk_errors, lock, read_manifest, write_atomically
@@ -83,7 +83,7 @@ def _documents_schema() -> pa.Schema:
             ("n_chunks", pa.int32()),
             ("n_pages", pa.int32()),
             ("text", pa.large_string()),
-            ("structure", pa.large_string()),  # JSON: pages, headings, metadata
+            ("structure", pa.large_string()),  # JSON: pages, headings, rows, metadata
             ("ingested_at", pa.string()),
         ]
     )
@@ -317,7 +317,10 @@ class Snapshot:
             language=row["language"],
             pages=tuple(Page(*page) for page in structure["pages"]),
             headings=tuple(Heading(*heading) for heading in structure["headings"]),
+            rows=tuple(Rows(*rows) for rows in structure.get("rows", ())),  # stores written before tables had numbers lack it
+            whole_lines=structure.get("whole_lines", False),
             metadata=structure["metadata"],
+            warnings=tuple(structure.get("warnings", ())),
         )
 
     def _is_live(self, row: dict[str, Any]) -> bool:
@@ -349,9 +352,12 @@ def _document_rows(batch: Batch) -> pa.Table:
     rows = []
     for document, state in batch.documents:
         structure = {
-            "pages": [(page.number, page.start, page.end) for page in document.pages],
-            "headings": [(heading.level, heading.start, heading.end) for heading in document.headings],
+            "pages": [astuple(page) for page in document.pages],
+            "headings": [astuple(heading) for heading in document.headings],
+            "rows": [astuple(rows) for rows in document.rows],
+            "whole_lines": document.whole_lines,
             "metadata": dict(document.metadata),
+            "warnings": document.warnings,
         }
         rows.append({**asdict(state), "text": document.text, "structure": json.dumps(structure), "ingested_at": now})
     rows.extend({**asdict(state), "text": "", "structure": "{}", "ingested_at": now} for state in batch.failures)

@@ -1,37 +1,68 @@
 """Bytes of one file -> Document. One module per family of formats; this one chooses by suffix and guards the edges.
 
 A loader turns whatever is wrong with its file into a LoadError that says what and why; it never fetches anything from
-outside the file.
+outside the file. What broken bytes make Python or a library raise otherwise becomes a LoadError here.
 """
 
 import hashlib
+import re
+import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from ingest.analysis import detect_language
-from ingest.documents import Document, Heading, Page
+from ingest.documents import Document, Heading, Page, Rows
 from ingest.errors import LoadError, UnsupportedFile
 
 
 @dataclass
 class Loaded:
-    """What a loader gives back: text, and where pages and headings stand in it."""
+    """What a loader gives back: text, and where pages, headings and table rows stand in it.
+
+    `n_hidden` counts the characters that were left out because a reader of the file does not see them.
+    """
 
     text: str
     title: str = ""
     language: str = ""
     pages: list[Page] = field(default_factory=list)
     headings: list[Heading] = field(default_factory=list)
+    rows: list[Rows] = field(default_factory=list)
+    whole_lines: bool = False
     metadata: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    n_hidden: int = 0
 
 
 # Raised whenever a loader starts to give other text for the same bytes, so that stored documents are read again.
-LOADERS_VERSION = 1
+LOADERS_VERSION = 2
+
+# What Python and the libraries raise on broken structures.
+BROKEN = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    RecursionError,
+    SyntaxError,  # lxml's errors of syntax are of this kind
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")  # no UTF-8 can hold one; JSON and mail can
+_CODE = ".py .js .ts .java .c .h .cpp .cs .go .rs .rb .php .sh .sql .kt .swift .scala .r .m .toml .yaml .yml .ini .cfg".split()
 
 
 def _loaders() -> dict[str, Callable[[bytes], Loaded]]:
-    from ingest.loaders import docx, html, pdf, text
+    from ingest.loaders import code, docx, html, json, notebook, pdf, rst, tables, text, xml
 
     return {
         ".pdf": pdf.load,
@@ -39,14 +70,27 @@ def _loaders() -> dict[str, Callable[[bytes], Loaded]]:
         ".markdown": text.load_markdown,
         ".txt": text.load_text,
         ".text": text.load_text,
+        ".rst": rst.load,
         ".html": html.load,
         ".htm": html.load,
         ".xhtml": html.load,
         ".docx": docx.load,
+        ".csv": tables.load_csv,
+        ".tsv": tables.load_tsv,
+        ".json": json.load,
+        ".jsonl": json.load_lines,
+        ".ndjson": json.load_lines,
+        ".xml": xml.load,
+        ".ipynb": notebook.load,
+        **dict.fromkeys(_CODE, code.load),
+        ".py": code.load_python,
+        **dict.fromkeys((".toml", ".ini", ".cfg"), code.load_sections),
     }
 
 
-SUFFIXES = frozenset({".pdf", ".md", ".markdown", ".txt", ".text", ".html", ".htm", ".xhtml", ".docx"})
+SUFFIXES = frozenset(
+    ".pdf .md .markdown .txt .text .rst .html .htm .xhtml .docx .csv .tsv .json .jsonl .ndjson .xml .ipynb".split() + _CODE
+)
 
 
 def load_bytes(data: bytes, name: str) -> Document:
@@ -58,19 +102,30 @@ def load_bytes(data: bytes, name: str) -> Document:
     load = _loaders().get(suffix)
     if load is None:
         raise UnsupportedFile(f"cannot read `{name}`: no loader for `{suffix or 'no suffix'}`.")
-    loaded = load(data)
+    if data and not data.strip(b"\0"):
+        raise LoadError(f"no text in it: all of its {len(data):,} bytes are zero. Bring the file back from a copy")
+    try:
+        loaded = load(data)
+    except BROKEN as error:
+        raise LoadError(f"is damaged and cannot be read: {type(error).__name__}: {error}") from error
     if not loaded.text.strip():
         raise LoadError("no text in it: the file is empty or holds only images")
     title = loaded.title.strip() or _first_heading(loaded) or PurePosixPath(name).stem.replace("_", " ").strip()
+    warnings = list(loaded.warnings)
+    if loaded.n_hidden:
+        warnings.append(f"left out {loaded.n_hidden:,} characters that a reader does not see")
     return Document(
         name=name,
-        text=loaded.text,
+        text=_LONE_SURROGATE.sub("\ufffd", loaded.text),
         sha256=hashlib.sha256(data).hexdigest(),
-        title=" ".join(title.split())[:200],
+        title=_LONE_SURROGATE.sub("\ufffd", " ".join(title.split())[:200]),
         language=loaded.language or detect_language(loaded.text),
         pages=tuple(loaded.pages),
         headings=tuple(loaded.headings),
-        metadata=loaded.metadata,
+        rows=tuple(loaded.rows),
+        whole_lines=loaded.whole_lines,
+        metadata={key: _LONE_SURROGATE.sub("\ufffd", value) for key, value in loaded.metadata.items() if value},
+        warnings=tuple(warnings),
     )
 
 
