@@ -5,8 +5,10 @@ outside the file. What broken bytes make Python or a library raise otherwise bec
 """
 
 import hashlib
+import io
 import re
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -57,12 +59,20 @@ BROKEN = (
     zlib.error,
 )
 
+# Parts that only packages of one kind have. OpenDocument is read alike whatever it is.
+_TELLING_PARTS = {
+    "word/document.xml": ".docx",
+    "ppt/presentation.xml": ".pptx",
+    "xl/workbook.xml": ".xlsx",
+    "META-INF/container.xml": ".epub",
+    "content.xml": ".odt",
+}
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")  # no UTF-8 can hold one; JSON and mail can
 _CODE = ".py .js .ts .java .c .h .cpp .cs .go .rs .rb .php .sh .sql .kt .swift .scala .r .m .toml .yaml .yml .ini .cfg".split()
 
 
 def _loaders() -> dict[str, Callable[[bytes], Loaded]]:
-    from ingest.loaders import code, docx, html, json, notebook, pdf, rst, tables, text, xml
+    from ingest.loaders import code, docx, epub, html, json, notebook, odf, pdf, pptx, rst, rtf, tables, text, xlsx, xml
 
     return {
         ".pdf": pdf.load,
@@ -75,6 +85,14 @@ def _loaders() -> dict[str, Callable[[bytes], Loaded]]:
         ".htm": html.load,
         ".xhtml": html.load,
         ".docx": docx.load,
+        ".pptx": pptx.load,
+        ".xlsx": xlsx.load,
+        ".xlsm": xlsx.load,
+        ".odt": odf.load,
+        ".ods": odf.load,
+        ".odp": odf.load,
+        ".epub": epub.load,
+        ".rtf": rtf.load,
         ".csv": tables.load_csv,
         ".tsv": tables.load_tsv,
         ".json": json.load,
@@ -89,7 +107,9 @@ def _loaders() -> dict[str, Callable[[bytes], Loaded]]:
 
 
 SUFFIXES = frozenset(
-    ".pdf .md .markdown .txt .text .rst .html .htm .xhtml .docx .csv .tsv .json .jsonl .ndjson .xml .ipynb".split() + _CODE
+    """.pdf .md .markdown .txt .text .rst .html .htm .xhtml .docx .pptx .xlsx .xlsm .odt .ods .odp .epub .rtf
+    .csv .tsv .json .jsonl .ndjson .xml .ipynb""".split()
+    + _CODE
 )
 
 
@@ -99,15 +119,20 @@ def load_bytes(data: bytes, name: str) -> Document:
     Raises: UnsupportedFile for an unknown suffix, LoadError when the bytes cannot be read as what the suffix says.
     """
     suffix = PurePosixPath(name).suffix.lower()
-    load = _loaders().get(suffix)
+    loaders = _loaders()
+    load = loaders.get(suffix)
     if load is None:
         raise UnsupportedFile(f"cannot read `{name}`: no loader for `{suffix or 'no suffix'}`.")
     if data and not data.strip(b"\0"):
         raise LoadError(f"no text in it: all of its {len(data):,} bytes are zero. Bring the file back from a copy")
+    real = recognise(data)
+    is_other = real in loaders and loaders[real] is not load
     try:
-        loaded = load(data)
+        loaded = loaders[real](data) if is_other else load(data)
     except BROKEN as error:
         raise LoadError(f"is damaged and cannot be read: {type(error).__name__}: {error}") from error
+    if is_other:
+        loaded.warnings.append(f"its name says `{suffix}` but it is `{real}` inside: it was read as that")
     if not loaded.text.strip():
         raise LoadError("no text in it: the file is empty or holds only images")
     title = loaded.title.strip() or _first_heading(loaded) or PurePosixPath(name).stem.replace("_", " ").strip()
@@ -127,6 +152,21 @@ def load_bytes(data: bytes, name: str) -> Document:
         metadata={key: _LONE_SURROGATE.sub("\ufffd", value) for key, value in loaded.metadata.items() if value},
         warnings=tuple(warnings),
     )
+
+
+def recognise(data: bytes) -> str:
+    """Suffix that fits what a file begins with and holds, empty where that does not tell."""
+    for start, suffix in ((b"%PDF-", ".pdf"), (b"{\\rtf", ".rtf")):
+        if data.startswith(start):
+            return suffix
+    if not data.startswith(b"PK\x03\x04"):
+        return ""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = set(archive.namelist())
+    except (zipfile.BadZipFile, *BROKEN):
+        return ""
+    return next((suffix for part, suffix in _TELLING_PARTS.items() if part in names), "")
 
 
 def load_file(path: Path, name: str) -> Document:

@@ -83,6 +83,13 @@ class Package:
                 found[element.get("Id", "")] = (element.get("Type", "").rsplit("/", 1)[-1], target)
         return found
 
+    def properties(self) -> dict[str, str]:
+        """Title, author and dates of an OOXML package, by the names that documents use."""
+        part = next((target for kind, target in self.relations("").values() if kind == "core-properties"), "")
+        found = {tag_of(element): (element.text or "").strip() for element in self.xml(part)} if part in self.names else {}
+        wanted = {"title": "title", "author": "creator", "created": "created", "modified": "modified"}
+        return {name: found.get(tag, "") for name, tag in wanted.items()}
+
 
 def parse_xml(data: bytes) -> "_Element":
     """Root element of an XML file.

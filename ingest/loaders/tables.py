@@ -9,7 +9,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,6 +24,7 @@ _FIGURE = re.compile(
 )
 _MAX_HEADER_CHARS = 80
 _MAX_LINES_ABOVE = 10  # a title, a date, a note: more is no table with something above it
+_MIN_SHEET_COLUMNS = 3
 _SAMPLE_LINES = 60
 _DELIMITERS = ",;\t|"
 
@@ -36,26 +37,48 @@ class Row:
     cells: Sequence[str]
 
 
-def write_table(rows: Sequence[Row], builder: Builder, *, min_columns: int) -> None:
-    """Write rows that belong together.
+def write_sheet(rows: Sequence[Row], builder: Builder) -> None:
+    """Write the rows of a sheet: what empty rows set apart are tables of their own.
+
+    A part without a header of its own goes on under the one above, if it fills no other columns: somebody left a row free.
+    """
+    names: dict[int, str] = {}
+    block: list[Row] = []
+    for row in [*(row for row in rows if any(row.cells)), None]:
+        if block and (row is None or row.number > block[-1].number + 1):
+            builder.gap()
+            names = write_table(block, builder, min_columns=_MIN_SHEET_COLUMNS, above=names)
+            block = []
+        if row is not None:
+            block.append(row)
+
+
+def write_table(
+    rows: Sequence[Row], builder: Builder, *, min_columns: int, above: Mapping[int, str] | None = None
+) -> dict[int, str]:
+    """Write rows that belong together; returns the names of the columns, empty if nothing names them.
 
     `min_columns`: from so many columns on a first row of words counts as header; a narrower table needs a column of figures
-    below a word, because two columns of words may as well be names and their values.
+    below a word, because two columns of words may as well be names and their values. `above`: names that hold if the rows
+    bring none that are surer.
     """
     rows = [row for row in rows if any(row.cells)]
     columns = sorted({index for row in rows for index, cell in enumerate(row.cells) if cell})
-    header = _header(rows, columns, min_columns)
-    names: dict[int, str] = {}
+    is_under = bool(above) and set(columns) <= set(above or ())
+    header = _header(rows, columns, len(columns) + 1 if is_under else min_columns)
+    names = dict(above or {}) if is_under and header < 0 else {}
     for position, row in enumerate(rows):
         cells = {index: row.cells[index] if index < len(row.cells) else "" for index in columns}
-        if position > header >= 0:
+        if names:
             named = [f"{names[index]}: {cell}" if names[index] else cell for index, cell in cells.items() if cell]
             builder.row(row.number, " | ".join(named))
             continue
         if position == header:
             names = {index: cell.rstrip(": ") for index, cell in cells.items()}
         is_above = position < header
-        builder.row(row.number, " | ".join(cell for cell in cells.values() if cell or not is_above).strip())
+        bare = " | ".join(cell for cell in cells.values() if cell or not is_above)
+        builder.row(row.number, bare.rstrip(" |").strip())
+    return names
 
 
 def _header(rows: Sequence[Row], columns: Sequence[int], min_columns: int) -> int:
@@ -64,8 +87,6 @@ def _header(rows: Sequence[Row], columns: Sequence[int], min_columns: int) -> in
         return -1
     for position, row in enumerate(rows[: _MAX_LINES_ABOVE + 1]):
         below = rows[position + 1 :]
-        if not below:
-            break
         cells = [row.cells[index] if index < len(row.cells) else "" for index in columns]
         if not all(cells[1:]):  # a corner may be empty, a title row has but one cell
             continue
@@ -75,9 +96,8 @@ def _header(rows: Sequence[Row], columns: Sequence[int], min_columns: int) -> in
             and not any(_FIGURE.fullmatch(cell) for cell in named)
             and all(len(cell) <= _MAX_HEADER_CHARS for cell in named)
         )
-        if is_named and (len(columns) >= min_columns or any(_is_figures(below, index) for index in columns)):
-            return position
-        return -1
+        is_sure = len(columns) >= min_columns or any(_is_figures(below, index) for index in columns)
+        return position if below and is_named and is_sure else -1
     return -1
 
 

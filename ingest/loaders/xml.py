@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 _HEADINGS = frozenset(("title", "head", "heading"))
+_ROWS = frozenset(("row", "tr"))
 
 
 def load(data: bytes) -> Loaded:
@@ -128,6 +129,9 @@ def _write_prose(element: "_Element", depth: int, builder: Builder) -> None:
         elif text:
             builder.gap()
             builder.line(text)
+        return
+    if tag_of(element) in _ROWS:
+        builder.line(" | ".join(map(_text, parts)))
         return
     for child in parts:
         _write_prose(child, depth + 1, builder)
