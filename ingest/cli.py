@@ -17,7 +17,8 @@ from rich.table import Table
 
 from ingest.config import IngestConfig, load_config
 from ingest.errors import ConfigError, IngestError
-from ingest.pipeline import Report, ingest_folder, rebuild, remove_documents
+from ingest.intake import Report
+from ingest.pipeline import ingest_folder, rebuild, remove_documents
 from ingest.store import Store
 
 _COMMANDS = ("status", "list", "remove", "rebuild")

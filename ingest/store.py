@@ -45,7 +45,7 @@ class FileState:
     size: int
     mtime_ns: int
     loaders_version: int
-    status: str  # "stored" or "failed"
+    status: str  # "stored", "failed", or "container" for an archive, which has no text but its parts
     reason: str = ""
     title: str = ""
     language: str = ""
@@ -55,16 +55,16 @@ class FileState:
 
 @dataclass
 class Batch:
-    """What one commit writes: documents with their chunks and vectors, and files that failed."""
+    """What one commit writes: documents with their chunks and vectors, and `bare` states of files without a document."""
 
     documents: list[tuple[Document, FileState]] = field(default_factory=list)
     chunks: list[Chunk] = field(default_factory=list)
     vectors: list[Vectors] = field(default_factory=list)
-    failures: list[FileState] = field(default_factory=list)
+    bare: list[FileState] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.documents or self.failures or self.removed)
+        return bool(self.documents or self.bare or self.removed)
 
 
 def _documents_schema() -> pa.Schema:
@@ -189,7 +189,7 @@ class Store:
         with disk_errors(self.path):
             documents, chunks = self._db.open_table("documents"), self._db.open_table("chunks")
             hashes = {document.name: document.sha256 for document, _ in batch.documents}
-            replaced = [*hashes, *(state.name for state in batch.failures), *batch.removed]
+            replaced = [*hashes, *(state.name for state in batch.bare), *batch.removed]
             known = self.states() if replaced else {}
             if batch.chunks:
                 # The same content under the same name may be stored already (loader or chunker changed): its rows go first.
@@ -360,7 +360,7 @@ def _document_rows(batch: Batch) -> pa.Table:
             "warnings": document.warnings,
         }
         rows.append({**asdict(state), "text": document.text, "structure": json.dumps(structure), "ingested_at": now})
-    rows.extend({**asdict(state), "text": "", "structure": "{}", "ingested_at": now} for state in batch.failures)
+    rows.extend({**asdict(state), "text": "", "structure": "{}", "ingested_at": now} for state in batch.bare)
     return pa.Table.from_pylist(rows, schema=_documents_schema())
 
 

@@ -59,6 +59,7 @@ BROKEN = (
     zlib.error,
 )
 
+_OLE = b"\xd0\xcf\x11\xe0"
 # Parts that only packages of one kind have. OpenDocument is read alike whatever it is.
 _TELLING_PARTS = {
     "word/document.xml": ".docx",
@@ -72,7 +73,25 @@ _CODE = ".py .js .ts .java .c .h .cpp .cs .go .rs .rb .php .sh .sql .kt .swift .
 
 
 def _loaders() -> dict[str, Callable[[bytes], Loaded]]:
-    from ingest.loaders import code, docx, epub, html, json, notebook, odf, pdf, pptx, rst, rtf, tables, text, xlsx, xml
+    from ingest.loaders import (
+        code,
+        docx,
+        epub,
+        html,
+        json,
+        mail,
+        msg,
+        notebook,
+        odf,
+        pdf,
+        pptx,
+        rst,
+        rtf,
+        tables,
+        text,
+        xlsx,
+        xml,
+    )
 
     return {
         ".pdf": pdf.load,
@@ -93,6 +112,8 @@ def _loaders() -> dict[str, Callable[[bytes], Loaded]]:
         ".odp": odf.load,
         ".epub": epub.load,
         ".rtf": rtf.load,
+        ".eml": mail.load,
+        ".msg": msg.load,
         ".csv": tables.load_csv,
         ".tsv": tables.load_tsv,
         ".json": json.load,
@@ -107,7 +128,7 @@ def _loaders() -> dict[str, Callable[[bytes], Loaded]]:
 
 
 SUFFIXES = frozenset(
-    """.pdf .md .markdown .txt .text .rst .html .htm .xhtml .docx .pptx .xlsx .xlsm .odt .ods .odp .epub .rtf
+    """.pdf .md .markdown .txt .text .rst .html .htm .xhtml .docx .pptx .xlsx .xlsm .odt .ods .odp .epub .rtf .eml .msg
     .csv .tsv .json .jsonl .ndjson .xml .ipynb""".split()
     + _CODE
 )
@@ -159,6 +180,8 @@ def recognise(data: bytes) -> str:
     for start, suffix in ((b"%PDF-", ".pdf"), (b"{\\rtf", ".rtf")):
         if data.startswith(start):
             return suffix
+    if data.startswith(_OLE) and "__properties_version1.0".encode("utf-16-le") in data:
+        return ".msg"
     if not data.startswith(b"PK\x03\x04"):
         return ""
     try:
