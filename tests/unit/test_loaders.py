@@ -9,7 +9,7 @@ from pypdf import PdfReader, PdfWriter
 from reportlab.pdfgen.canvas import Canvas
 
 from ingest.errors import LoadError, UnsupportedFile
-from ingest.loaders import SUFFIXES, load_bytes, load_file
+from ingest.loaders import SUFFIXES, _loaders, load_bytes, load_file
 
 
 def pdf(*pages: str, password: str | None = None, algorithm: str = "AES-256") -> bytes:
@@ -61,6 +61,10 @@ def test_bytes_that_are_no_text_are_refused(data):
 def test_empty_files_say_so_in_every_format(name):
     with pytest.raises(LoadError):
         load_bytes(b"", name)
+
+
+def test_every_suffix_that_is_announced_has_a_loader():
+    assert set(_loaders()) == SUFFIXES
 
 
 def test_unknown_kinds_and_missing_files(tmp_path):
