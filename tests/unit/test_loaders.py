@@ -105,6 +105,20 @@ def test_html_is_what_a_reader_sees():
     assert [document.text[h.start : h.end] for h in document.headings] == ["Fees"]
 
 
+def test_html_counts_what_it_hides():
+    page = """<p>Shown.</p><p style="font-size:0">SECRET1</p><p style="color:#FFF; background:white">SECRET2</p>
+    <p style="opacity: 0.0">SECRET3</p><p hidden>SECRET4</p><script>code</script><!-- x -->
+    <table><tr><td>a</td><td style="display:none">SECRET5</td><td>b</td></tr></table>
+    <p style="color:#fff;background-color:#000">White on black.</p><p style="opacity:0.5;font-size:0.8em">Small.</p>
+    <p style="color: white">White on what a style sheet says.</p>"""
+    document = load_bytes(page.encode(), "a.html")
+    assert "SECRET" not in document.text
+    assert document.text.split("\n\n") == [
+        "Shown.", "a | b", "White on black.", "Small.", "White on what a style sheet says.", "",
+    ]  # fmt: skip
+    assert document.warnings == ("left out 35 characters that a reader does not see",)
+
+
 def test_html_declares_its_encoding():
     page = '<meta charset="iso-8859-1"><p>Año “nuevo”: 5 €</p>'
     assert "Año “nuevo”: 5 €" in load_bytes(page.encode("cp1252"), "a.html").text
