@@ -1,8 +1,8 @@
 """Document -> chunks that are exact slices, fit the embedder and follow the document's own structure.
 
 Pure: it is given the positions of tokens and knows no tokenizer, file or store. Sections, pages and paragraphs are kept whole
-where they fit; a longer paragraph is cut between sentences or table rows, and only a sentence that is too long by itself is
-cut inside, at white space.
+where they fit; a longer paragraph is cut between sentences, table rows or lines of code, and only one that is too long by
+itself is cut inside, at white space.
 """
 
 import re
@@ -33,6 +33,7 @@ class ChunkerSettings:
 
 
 Span = tuple[int, int]
+Units = Callable[[str, int, int], list[Span]]  # spans of the sentences or lines of text[start:end]
 
 
 def word_starts(text: str) -> list[int]:
@@ -55,6 +56,7 @@ def chunk_document(
     is_known = languages is None or document.language in languages
     starts = token_starts(document.text) if is_known else word_starts(document.text)
     most = settings.max_tokens if is_known else settings.max_words
+    units = _lines if document.whole_lines else sentence_spans
 
     def count(span: Span) -> int:
         return bisect_left(starts, span[1]) - bisect_left(starts, span[0])
@@ -62,7 +64,7 @@ def chunk_document(
     chunks = []
     for region, path in _regions(document):
         context = _context(document.title, path, token_starts, settings.max_context_tokens)
-        for start, end in _pack(document.text, region, count, settings.min_tokens, most):
+        for start, end in _pack(document.text, region, units, count, settings.min_tokens, most):
             chunks.append(
                 Chunk(
                     id=chunk_id(document.name, document.sha256, start, end),
@@ -121,7 +123,9 @@ def _context(title: str, path: Sequence[str], token_starts: Callable[[str], Sequ
     return line[: starts[max_tokens]].rstrip() if len(starts) > max_tokens else line
 
 
-def _pack(text: str, region: Span, count: Callable[[Span], int], min_tokens: int, max_tokens: int) -> Iterator[Span]:
+def _pack(
+    text: str, region: Span, units: Units, count: Callable[[Span], int], min_tokens: int, max_tokens: int
+) -> Iterator[Span]:
     """Join short paragraphs up to `min_tokens`, keep the others whole, cut those above `max_tokens`."""
     pending: Span | None = None
     for paragraph in _paragraphs(text, region):
@@ -133,7 +137,7 @@ def _pack(text: str, region: Span, count: Callable[[Span], int], min_tokens: int
         if count(paragraph) <= max_tokens:
             pending = paragraph
         else:
-            yield from _split(text, paragraph, count, max_tokens)
+            yield from _split(text, paragraph, units, count, max_tokens)
     if pending is not None:
         yield pending
 
@@ -150,18 +154,31 @@ def _paragraphs(text: str, region: Span) -> Iterator[Span]:
         yield start, end
 
 
-def _split(text: str, paragraph: Span, count: Callable[[Span], int], max_tokens: int) -> Iterator[Span]:
+def _lines(text: str, start: int, end: int) -> list[Span]:
+    """Spans of the lines of `text[start:end]`, trimmed, without empty ones."""
+    spans = []
+    while start < end:
+        stop = text.find("\n", start, end)
+        stop = end if stop < 0 else stop
+        line = trim(text, start, stop)
+        if line[0] < line[1]:
+            spans.append(line)
+        start = stop + 1
+    return spans
+
+
+def _split(text: str, paragraph: Span, units: Units, count: Callable[[Span], int], max_tokens: int) -> Iterator[Span]:
     """Cut one long paragraph into pieces of about equal size, between sentences or rows."""
-    units = [
+    whole = [
         piece
-        for sentence in sentence_spans(text, *paragraph)
-        for piece in ([sentence] if count(sentence) <= max_tokens else _split_unit(text, sentence, count, max_tokens))
+        for unit in units(text, *paragraph)
+        for piece in ([unit] if count(unit) <= max_tokens else _split_unit(text, unit, count, max_tokens))
     ]
     total = count(paragraph)
     pieces = -(-total // max_tokens)
     goal = -(-total // pieces)  # equal pieces read better than a full one and a crumb
     current: Span | None = None
-    for unit in units:
+    for unit in whole:
         if current is None:
             current = unit
         elif count((current[0], unit[1])) <= max_tokens and count(current) < goal:

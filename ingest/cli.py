@@ -17,7 +17,8 @@ from rich.table import Table
 
 from ingest.config import IngestConfig, load_config
 from ingest.errors import ConfigError, IngestError
-from ingest.pipeline import Report, ingest_folder, rebuild, remove_documents
+from ingest.intake import Report
+from ingest.pipeline import ingest_folder, rebuild, remove_documents
 from ingest.store import Store
 
 _COMMANDS = ("status", "list", "remove", "rebuild")
@@ -177,6 +178,8 @@ def _print_report(report: Report, as_json: bool, store: Path) -> None:
     out.print(table)
     for name, reason in sorted(report.partly.items()):
         out.print(f"  partly read {name}: {reason}", markup=False, soft_wrap=True)
+    for name, warning in sorted(report.warnings.items()):
+        out.print(f"  note {name}: {warning}", markup=False, soft_wrap=True)
     for name, reason in sorted(report.failed.items()):
         out.print(f"  failed {name}: {reason}", markup=False, soft_wrap=True)
     if not report.is_dry_run:

@@ -1,4 +1,4 @@
-"""The nouns of ingestion: Document, Page, Heading, Chunk.
+"""The nouns of ingestion: Document, Page, Heading, Rows, Chunk.
 
 Positions are half-open character ranges in `Document.text`, which never changes once the document is loaded. Nothing here
 reads a file or knows a store.
@@ -11,11 +11,15 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Page:
-    """One page: `document.text[start:end]`; `number` counts from 1."""
+    """One page, slide or sheet: `document.text[start:end]`.
+
+    `number` counts from 1; `label` names what is no page, such as `slide 3` or `sheet Prices`.
+    """
 
     number: int
     start: int
     end: int
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -28,11 +32,22 @@ class Heading:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """Consecutive rows of a table, one a line of `document.text[start:end]`; the first of them is row `first` of its sheet."""
+
+    first: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
 class Document:
     """One source file after loading.
 
     `name` is the path inside its source with `/`, prefixed `SOURCE:` for every source but the first. `sha256` is of the
-    file's bytes. `pages` is empty where the format has none; otherwise pages are in order and do not overlap.
+    file's bytes. `pages` is empty where the format has none; otherwise pages are in order and do not overlap. With
+    `whole_lines` a line is never cut where it fits into a chunk: source code, records and rows of tables. `metadata` has
+    `author`, `created` and `modified` (ISO 8601) where the format tells them. `warnings` say what was left out or repaired.
     """
 
     name: str
@@ -42,7 +57,10 @@ class Document:
     language: str = "en"
     pages: tuple[Page, ...] = ()
     headings: tuple[Heading, ...] = ()
+    rows: tuple[Rows, ...] = ()
+    whole_lines: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def page_at(self, position: int) -> int | None:
         """Number of the page that holds `position`, None where the format has no pages."""
@@ -50,6 +68,19 @@ class Document:
             if page.start <= position < page.end:
                 return page.number
         return None
+
+    def row_at(self, position: int) -> int | None:
+        """Number of the table row that holds `position`, as its sheet or file counts it; None outside of tables."""
+        for rows in self.rows:
+            if rows.start <= position < rows.end:
+                return rows.first + self.text.count("\n", rows.start, position)
+        return None
+
+    def place_at(self, position: int) -> str:
+        """Where `position` is, in words for a reader: `sheet Prices, row 12`, `slide 3`, `page 4`; empty for no such place."""
+        labels = [page.label or f"page {page.number}" for page in self.pages if page.start <= position < page.end]
+        row = self.row_at(position)
+        return ", ".join([*labels, *([f"row {row}"] if row is not None else [])])
 
 
 @dataclass(frozen=True)

@@ -4,37 +4,22 @@ It makes the store's documents of one source equal to the folder: what is new or
 what is the same is left alone. One bad file is recorded with its reason and stops nothing.
 """
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from ingest.chunker import ChunkerSettings, chunk_document, embedded_text
-from ingest.documents import Document
+from ingest.chunker import ChunkerSettings
+from ingest.containers import ARCHIVES, SEPARATOR, is_hidden_file, owners, suffix_of
 from ingest.embedder import Embedder
-from ingest.errors import IngestError, LoadError, StoreMismatch, StoreMissing
-from ingest.loaders import LOADERS_VERSION, SUFFIXES, load_bytes
+from ingest.errors import IngestError, StoreMismatch, StoreMissing
+from ingest.intake import UNREAD_SIZE, FoundFile, Intake, Report
+from ingest.loaders import LOADERS_VERSION, SUFFIXES
 from ingest.manifest import Source, lock, read_manifest
 from ingest.store import Batch, FileState, Store
 
-# A commit is written when so many chunks wait or so much time has passed: a crash costs at most one of them.
-_CHUNKS_A_COMMIT = 512
-_FILES_A_COMMIT = 1000
-_SECONDS_A_COMMIT = 30.0
-
 Progress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True)
-class FoundFile:
-    """A file of the folder that a loader may read. `name` is its document name."""
-
-    name: str
-    path: Path
-    size: int
-    mtime_ns: int
 
 
 @dataclass
@@ -46,23 +31,14 @@ class Plan:
     failed_before: dict[str, str] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
     skipped: dict[str, int] = field(default_factory=dict)
+    present: set[str] = field(default_factory=set)
 
-
-@dataclass
-class Report:
-    """What a run did. `failed` gives the reason by document name, `partly` what is missing; `skipped` counts by suffix."""
-
-    source: str = ""
-    added: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
-    partly: dict[str, str] = field(default_factory=dict)
-    skipped: dict[str, int] = field(default_factory=dict)
-    n_chunks: int = 0
-    seconds: float = 0.0
-    is_dry_run: bool = False
+    def keep(self, state: FileState) -> None:
+        """Leave a file or part as the store has it."""
+        if state.status == "failed":
+            self.failed_before[state.name] = state.reason
+        elif state.status == "stored":
+            self.unchanged.append(state.name)
 
 
 def ingest_folder(
@@ -102,7 +78,16 @@ def ingest_folder(
         known = store.states(source.name)
         plan = make_plan(folder, source.prefix, known, store_path)
         report = Report(source.name, unchanged=list(plan.unchanged), skipped=plan.skipped, failed=dict(plan.failed_before))
-        _run(store, source, plan, known, embedder, settings, report, progress)
+        like_parts = {name for name in plan.present if SEPARATOR in name}
+        intake = Intake(store, source, known, embedder, settings, report, like_parts)
+        intake.remove(plan.removed)
+        for done, found in enumerate(plan.read, start=1):
+            intake.take(found)
+            intake.commit()
+            progress(done, len(plan.read), found.name)
+        intake.commit(is_end=True)
+        if report.added or report.changed or report.removed:
+            store.finish()
     report.seconds = time.monotonic() - started
     return report
 
@@ -154,9 +139,9 @@ def choose_source(store: Store, folder: Path, name: str | None) -> Source:
 def make_plan(folder: Path, prefix: str, known: dict[str, FileState], store_path: Path) -> Plan:
     """Compare the folder with what the store knows of it, by size and time stamp."""
     plan = Plan()
-    present = set()
+    changed = set()
     for found in scan(folder, prefix, store_path, plan.skipped):
-        present.add(found.name)
+        plan.present.add(found.name)
         state = known.get(found.name)
         same = (
             state is not None
@@ -166,11 +151,18 @@ def make_plan(folder: Path, prefix: str, known: dict[str, FileState], store_path
         )
         if not same or state is None:
             plan.read.append(found)
-        elif state.status == "failed":
-            plan.failed_before[found.name] = state.reason
+            changed.add(found.name)
         else:
-            plan.unchanged.append(found.name)
-    plan.removed = sorted(name for name in known if name not in present)
+            plan.keep(state)
+    for state in known.values():
+        if state.name in plan.present:
+            continue
+        container = next((owner for owner in owners(state.name) if owner in plan.present), None)
+        if container is None:
+            plan.removed.append(state.name)
+        elif container not in changed:  # else what becomes of its parts is known once it is read
+            plan.keep(state)
+    plan.removed.sort()
     return plan
 
 
@@ -184,12 +176,12 @@ def scan(folder: Path, prefix: str, store_path: Path, skipped: dict[str, int]) -
         here = Path(directory)
         subfolders[:] = sorted(name for name in subfolders if not name.startswith(".") and (here / name).resolve() != inside)
         for file in sorted(files):
-            if file.startswith((".", "~$")) or file.endswith(("~", ".tmp", ".swp", ".part", ".crdownload")):
+            if is_hidden_file(file):
                 skipped["hidden or temporary"] = skipped.get("hidden or temporary", 0) + 1
                 continue
             path = here / file
-            suffix = path.suffix.lower()
-            if suffix not in SUFFIXES:
+            suffix = suffix_of(file)
+            if suffix not in SUFFIXES and suffix not in ARCHIVES:
                 skipped[suffix or "no suffix"] = skipped.get(suffix or "no suffix", 0) + 1
                 continue
             relative = path.relative_to(folder).as_posix()
@@ -200,90 +192,6 @@ def scan(folder: Path, prefix: str, store_path: Path, skipped: dict[str, int]) -
                 yield FoundFile(name, path, -1, -1)
                 continue
             yield FoundFile(name, path, status.st_size, status.st_mtime_ns)
-
-
-def _run(
-    store: Store,
-    source: Source,
-    plan: Plan,
-    known: dict[str, FileState],
-    embedder: Embedder,
-    settings: ChunkerSettings,
-    report: Report,
-    progress: Progress,
-) -> None:
-    batch = Batch(removed=list(plan.removed))
-    report.removed = list(plan.removed)
-    touched: list[FileState] = []
-    last_commit = time.monotonic()
-    for done, found in enumerate(plan.read, start=1):
-        before = known.get(found.name)
-        outcome = _read(found, source, before)
-        if isinstance(outcome, Document):
-            state = _state(found, source, outcome)
-            chunks = chunk_document(outcome, embedder.token_starts, settings, embedder.languages)
-            batch.documents.append((outcome, replace(state, n_chunks=len(chunks), n_pages=len(outcome.pages))))
-            batch.chunks.extend(chunks)
-            if state.reason:
-                report.partly[found.name] = state.reason
-            (report.changed if before is not None and before.status == "stored" else report.added).append(found.name)
-        elif outcome.status == "failed":
-            report.failed[found.name] = outcome.reason
-            (touched if before is not None and before.sha256 == outcome.sha256 else batch.failures).append(outcome)
-        else:  # only its time stamp changed
-            touched.append(outcome)
-            report.unchanged.append(found.name)
-        is_full = len(batch.chunks) >= _CHUNKS_A_COMMIT or len(batch.documents) >= _FILES_A_COMMIT
-        if is_full or time.monotonic() - last_commit > _SECONDS_A_COMMIT:
-            report.n_chunks += _commit(store, batch, embedder)
-            batch = Batch()
-            last_commit = time.monotonic()
-        progress(done, len(plan.read), found.name)
-    report.n_chunks += _commit(store, batch, embedder)
-    store.touch(touched)
-    if report.added or report.changed or report.removed:
-        store.finish()
-
-
-def _read(found: FoundFile, source: Source, before: FileState | None) -> Document | FileState:
-    """The document of a file that is new or changed; else its state, with the reason if it cannot be read."""
-    digest = ""
-    try:
-        try:
-            data = found.path.read_bytes()
-        except OSError as error:
-            raise LoadError(f"cannot be opened: {error.strerror or error}") from error
-        digest = hashlib.sha256(data).hexdigest()
-        if before is not None and before.sha256 == digest and before.loaders_version == LOADERS_VERSION:
-            return replace(before, size=found.size, mtime_ns=found.mtime_ns)
-        return load_bytes(data, found.name)
-    except LoadError as error:
-        return FileState(found.name, source.name, digest, found.size, found.mtime_ns, LOADERS_VERSION, "failed", str(error))
-
-
-def _state(found: FoundFile, source: Source, document: Document) -> FileState:
-    return FileState(
-        name=found.name,
-        source=source.name,
-        sha256=document.sha256,
-        size=found.size,
-        mtime_ns=found.mtime_ns,
-        loaders_version=LOADERS_VERSION,
-        status="stored",
-        title=document.title,
-        language=document.language,
-        reason=f"not read: {unread}" if (unread := document.metadata.get("unread_pages")) else "",
-    )
-
-
-def _commit(store: Store, batch: Batch, embedder: Embedder) -> int:
-    """Embed and write a batch; the number of chunks written."""
-    if not batch:
-        return 0
-    if batch.chunks:
-        batch.vectors.append(embedder.encode([embedded_text(chunk) for chunk in batch.chunks]))
-    store.commit(batch)
-    return len(batch.chunks)
 
 
 def _dry_report(source: str, plan: Plan, known: dict[str, FileState], started: float) -> Report:
@@ -324,7 +232,7 @@ def rebuild(
 
 
 def remove_documents(store_path: Path, names: list[str]) -> list[str]:
-    """Remove documents by name; a later `ingest` of their folder brings them back while the files are there.
+    """Remove documents by name, a container with all its parts; a later `ingest` brings back what the folder still has.
 
     Returns the names removed. Raises: IngestError when a name is unknown; then nothing is removed.
     """
@@ -334,6 +242,10 @@ def remove_documents(store_path: Path, names: list[str]) -> list[str]:
         unknown = [name for name in names if name not in known]
         if unknown:
             raise IngestError(f"cannot remove `{unknown[0]}`: the store has no such document. See `ingest list`.")
-        store.commit(Batch(removed=names))
+        parts = {part for part in known for owner in owners(part) if owner in names}
+        removed = sorted({*names, *parts})
+        holders = {owner for name in removed for owner in owners(name) if owner in known} - set(removed)
+        store.commit(Batch(removed=removed))
+        store.touch([replace(known[holder], size=UNREAD_SIZE) for holder in holders])
         store.finish()
-    return names
+    return removed

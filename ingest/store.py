@@ -14,7 +14,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ import numpy as np
 import pyarrow as pa
 
 from ingest.analysis import terms
-from ingest.documents import Chunk, Document, Heading, Page
+from ingest.documents import Chunk, Document, Heading, Page, Rows
 from ingest.embedder import Vectors
 from ingest.errors import StoreError, StoreMismatch
 from ingest.manifest import Manifest, Source, disk_errors, lock, read_manifest, write_atomically
@@ -45,7 +45,7 @@ class FileState:
     size: int
     mtime_ns: int
     loaders_version: int
-    status: str  # "stored" or "failed"
+    status: str  # "stored", "failed", or "container" for an archive, which has no text but its parts
     reason: str = ""
     title: str = ""
     language: str = ""
@@ -55,16 +55,16 @@ class FileState:
 
 @dataclass
 class Batch:
-    """What one commit writes: documents with their chunks and vectors, and files that failed."""
+    """What one commit writes: documents with their chunks and vectors, and `bare` states of files without a document."""
 
     documents: list[tuple[Document, FileState]] = field(default_factory=list)
     chunks: list[Chunk] = field(default_factory=list)
     vectors: list[Vectors] = field(default_factory=list)
-    failures: list[FileState] = field(default_factory=list)
+    bare: list[FileState] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.documents or self.failures or self.removed)
+        return bool(self.documents or self.bare or self.removed)
 
 
 def _documents_schema() -> pa.Schema:
@@ -83,7 +83,7 @@ def _documents_schema() -> pa.Schema:
             ("n_chunks", pa.int32()),
             ("n_pages", pa.int32()),
             ("text", pa.large_string()),
-            ("structure", pa.large_string()),  # JSON: pages, headings, metadata
+            ("structure", pa.large_string()),  # JSON: pages, headings, rows, metadata
             ("ingested_at", pa.string()),
         ]
     )
@@ -189,7 +189,7 @@ class Store:
         with disk_errors(self.path):
             documents, chunks = self._db.open_table("documents"), self._db.open_table("chunks")
             hashes = {document.name: document.sha256 for document, _ in batch.documents}
-            replaced = [*hashes, *(state.name for state in batch.failures), *batch.removed]
+            replaced = [*hashes, *(state.name for state in batch.bare), *batch.removed]
             known = self.states() if replaced else {}
             if batch.chunks:
                 # The same content under the same name may be stored already (loader or chunker changed): its rows go first.
@@ -317,7 +317,10 @@ class Snapshot:
             language=row["language"],
             pages=tuple(Page(*page) for page in structure["pages"]),
             headings=tuple(Heading(*heading) for heading in structure["headings"]),
+            rows=tuple(Rows(*rows) for rows in structure.get("rows", ())),  # stores written before tables had numbers lack it
+            whole_lines=structure.get("whole_lines", False),
             metadata=structure["metadata"],
+            warnings=tuple(structure.get("warnings", ())),
         )
 
     def _is_live(self, row: dict[str, Any]) -> bool:
@@ -349,12 +352,15 @@ def _document_rows(batch: Batch) -> pa.Table:
     rows = []
     for document, state in batch.documents:
         structure = {
-            "pages": [(page.number, page.start, page.end) for page in document.pages],
-            "headings": [(heading.level, heading.start, heading.end) for heading in document.headings],
+            "pages": [astuple(page) for page in document.pages],
+            "headings": [astuple(heading) for heading in document.headings],
+            "rows": [astuple(rows) for rows in document.rows],
+            "whole_lines": document.whole_lines,
             "metadata": dict(document.metadata),
+            "warnings": document.warnings,
         }
         rows.append({**asdict(state), "text": document.text, "structure": json.dumps(structure), "ingested_at": now})
-    rows.extend({**asdict(state), "text": "", "structure": "{}", "ingested_at": now} for state in batch.failures)
+    rows.extend({**asdict(state), "text": "", "structure": "{}", "ingested_at": now} for state in batch.bare)
     return pa.Table.from_pylist(rows, schema=_documents_schema())
 
 

@@ -1,37 +1,97 @@
 """Bytes of one file -> Document. One module per family of formats; this one chooses by suffix and guards the edges.
 
 A loader turns whatever is wrong with its file into a LoadError that says what and why; it never fetches anything from
-outside the file.
+outside the file. What broken bytes make Python or a library raise otherwise becomes a LoadError here.
 """
 
 import hashlib
+import io
+import re
+import struct
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from ingest.analysis import detect_language
-from ingest.documents import Document, Heading, Page
+from ingest.documents import Document, Heading, Page, Rows
 from ingest.errors import LoadError, UnsupportedFile
 
 
 @dataclass
 class Loaded:
-    """What a loader gives back: text, and where pages and headings stand in it."""
+    """What a loader gives back: text, and where pages, headings and table rows stand in it.
+
+    `n_hidden` counts the characters that were left out because a reader of the file does not see them.
+    """
 
     text: str
     title: str = ""
     language: str = ""
     pages: list[Page] = field(default_factory=list)
     headings: list[Heading] = field(default_factory=list)
+    rows: list[Rows] = field(default_factory=list)
+    whole_lines: bool = False
     metadata: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    n_hidden: int = 0
 
 
 # Raised whenever a loader starts to give other text for the same bytes, so that stored documents are read again.
-LOADERS_VERSION = 1
+LOADERS_VERSION = 2
+
+# What Python and the libraries raise on broken structures.
+BROKEN = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    RecursionError,
+    SyntaxError,  # lxml's errors of syntax are of this kind
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+
+_OLE = b"\xd0\xcf\x11\xe0"
+# Parts that only packages of one kind have. OpenDocument is read alike whatever it is.
+_TELLING_PARTS = {
+    "word/document.xml": ".docx",
+    "ppt/presentation.xml": ".pptx",
+    "xl/workbook.xml": ".xlsx",
+    "META-INF/container.xml": ".epub",
+    "content.xml": ".odt",
+}
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")  # no UTF-8 can hold one; JSON and mail can
+_CODE = ".py .js .ts .java .c .h .cpp .cs .go .rs .rb .php .sh .sql .kt .swift .scala .r .m .toml .yaml .yml .ini .cfg".split()
 
 
 def _loaders() -> dict[str, Callable[[bytes], Loaded]]:
-    from ingest.loaders import docx, html, pdf, text
+    from ingest.loaders import (
+        code,
+        docx,
+        epub,
+        html,
+        json,
+        mail,
+        msg,
+        notebook,
+        odf,
+        pdf,
+        pptx,
+        rst,
+        rtf,
+        tables,
+        text,
+        xlsx,
+        xml,
+    )
 
     return {
         ".pdf": pdf.load,
@@ -39,14 +99,39 @@ def _loaders() -> dict[str, Callable[[bytes], Loaded]]:
         ".markdown": text.load_markdown,
         ".txt": text.load_text,
         ".text": text.load_text,
+        ".rst": rst.load,
         ".html": html.load,
         ".htm": html.load,
         ".xhtml": html.load,
         ".docx": docx.load,
+        ".pptx": pptx.load,
+        ".xlsx": xlsx.load,
+        ".xlsm": xlsx.load,
+        ".odt": odf.load,
+        ".ods": odf.load,
+        ".odp": odf.load,
+        ".epub": epub.load,
+        ".rtf": rtf.load,
+        ".eml": mail.load,
+        ".msg": msg.load,
+        ".csv": tables.load_csv,
+        ".tsv": tables.load_tsv,
+        ".json": json.load,
+        ".jsonl": json.load_lines,
+        ".ndjson": json.load_lines,
+        ".xml": xml.load,
+        ".ipynb": notebook.load,
+        **dict.fromkeys(_CODE, code.load),
+        ".py": code.load_python,
+        **dict.fromkeys((".toml", ".ini", ".cfg"), code.load_sections),
     }
 
 
-SUFFIXES = frozenset({".pdf", ".md", ".markdown", ".txt", ".text", ".html", ".htm", ".xhtml", ".docx"})
+SUFFIXES = frozenset(
+    """.pdf .md .markdown .txt .text .rst .html .htm .xhtml .docx .pptx .xlsx .xlsm .odt .ods .odp .epub .rtf .eml .msg
+    .csv .tsv .json .jsonl .ndjson .xml .ipynb""".split()
+    + _CODE
+)
 
 
 def load_bytes(data: bytes, name: str) -> Document:
@@ -55,23 +140,56 @@ def load_bytes(data: bytes, name: str) -> Document:
     Raises: UnsupportedFile for an unknown suffix, LoadError when the bytes cannot be read as what the suffix says.
     """
     suffix = PurePosixPath(name).suffix.lower()
-    load = _loaders().get(suffix)
+    loaders = _loaders()
+    load = loaders.get(suffix)
     if load is None:
         raise UnsupportedFile(f"cannot read `{name}`: no loader for `{suffix or 'no suffix'}`.")
-    loaded = load(data)
+    if data and not data.strip(b"\0"):
+        raise LoadError(f"no text in it: all of its {len(data):,} bytes are zero. Bring the file back from a copy")
+    real = recognise(data)
+    is_other = real in loaders and loaders[real] is not load
+    try:
+        loaded = loaders[real](data) if is_other else load(data)
+    except BROKEN as error:
+        raise LoadError(f"is damaged and cannot be read: {type(error).__name__}: {error}") from error
+    if is_other:
+        loaded.warnings.append(f"its name says `{suffix}` but it is `{real}` inside: it was read as that")
     if not loaded.text.strip():
         raise LoadError("no text in it: the file is empty or holds only images")
     title = loaded.title.strip() or _first_heading(loaded) or PurePosixPath(name).stem.replace("_", " ").strip()
+    warnings = list(loaded.warnings)
+    if loaded.n_hidden:
+        warnings.append(f"left out {loaded.n_hidden:,} characters that a reader does not see")
     return Document(
         name=name,
-        text=loaded.text,
+        text=_LONE_SURROGATE.sub("\ufffd", loaded.text),
         sha256=hashlib.sha256(data).hexdigest(),
-        title=" ".join(title.split())[:200],
+        title=_LONE_SURROGATE.sub("\ufffd", " ".join(title.split())[:200]),
         language=loaded.language or detect_language(loaded.text),
         pages=tuple(loaded.pages),
         headings=tuple(loaded.headings),
-        metadata=loaded.metadata,
+        rows=tuple(loaded.rows),
+        whole_lines=loaded.whole_lines,
+        metadata={key: _LONE_SURROGATE.sub("\ufffd", value) for key, value in loaded.metadata.items() if value},
+        warnings=tuple(warnings),
     )
+
+
+def recognise(data: bytes) -> str:
+    """Suffix that fits what a file begins with and holds, empty where that does not tell."""
+    for start, suffix in ((b"%PDF-", ".pdf"), (b"{\\rtf", ".rtf")):
+        if data.startswith(start):
+            return suffix
+    if data.startswith(_OLE) and "__properties_version1.0".encode("utf-16-le") in data:
+        return ".msg"
+    if not data.startswith(b"PK\x03\x04"):
+        return ""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = set(archive.namelist())
+    except (zipfile.BadZipFile, *BROKEN):
+        return ""
+    return next((suffix for part, suffix in _TELLING_PARTS.items() if part in names), "")
 
 
 def load_file(path: Path, name: str) -> Document:

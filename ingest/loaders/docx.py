@@ -1,23 +1,28 @@
-"""DOCX: paragraphs, headings, lists and tables in reading order, as lines. Hidden runs are left out.
+"""DOCX: paragraphs, headings, lists and tables in reading order, as lines. The format has no fixed pages.
 
-The format has no fixed pages, so a document from it has none.
+Left out and counted: hidden text, text of no size, and white text with nothing behind it that is not white. Deleted text that
+is kept for tracking is no text of the document, inserted text is.
 """
 
 import io
-import zipfile
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-from ingest.documents import Heading
 from ingest.errors import LoadError
 from ingest.loaders import Loaded
+from ingest.loaders.builder import Builder
+from ingest.loaders.package import Package, attribute, refuse_entities
 
 if TYPE_CHECKING:
+    from docx.document import Document
     from docx.table import Table
     from docx.text.paragraph import Paragraph
+    from docx.text.run import Run
 
-# A compressed part larger than this when unpacked is no office document that people wrote.
-_MAX_UNPACKED_BYTES = 500_000_000
+_UNREADABLE_SIZE = 12_700  # EMU: text one point high or less is not meant to be read
+_RUNS = ".//w:r[not(ancestor::w:del or ancestor::w:moveFrom or ancestor::w:r)]"  # a run in a run is of a text box
+_BACKED = "ancestor::w:tc or ancestor-or-self::*/w:rPr/w:shd or w:rPr/w:highlight or ancestor::w:p/w:pPr/w:shd"
 
 
 def load(data: bytes) -> Loaded:
@@ -28,87 +33,134 @@ def load(data: bytes) -> Loaded:
     import docx
     from docx.opc.exceptions import PackageNotFoundError
     from docx.table import Table
-    from docx.text.paragraph import Paragraph
-    from lxml.etree import XMLSyntaxError
+    from lxml.etree import LxmlError
 
-    _check_archive(data)
+    package = Package(data, "DOCX")
+    for name in package.names:
+        if name.endswith((".xml", ".rels")):
+            refuse_entities(package.read(name))
     try:
         document = docx.Document(io.BytesIO(data))
-        lines: list[str] = []
-        headings: list[Heading] = []
-        position = 0
+        reader = _Reader(document, _footnotes(package))
         for block in document.iter_inner_content():
             if isinstance(block, Table):
-                text = "\n".join(_rows(block))
-                level = 0
+                reader.table(block)
             else:
-                assert isinstance(block, Paragraph)
-                text, level = _paragraph(block)
-            if not text:
-                continue
-            if level:
-                headings.append(Heading(level, position, position + len(text)))
-            separator = "\n" if _is_item(block) else "\n\n"
-            lines.append(text + separator)
-            position += len(text) + len(separator)
-    except (PackageNotFoundError, KeyError, ValueError, XMLSyntaxError, zipfile.BadZipFile) as error:
-        raise LoadError(f"is no DOCX that can be read: {error}") from error
-    properties = document.core_properties
-    metadata = {"author": properties.author or ""}
-    return Loaded(
-        text="".join(lines).rstrip("\n") + "\n" if lines else "",
-        title=properties.title or "",
-        headings=headings,
-        metadata={key: value for key, value in metadata.items() if value},
-    )
+                reader.paragraph(block)
+    except (PackageNotFoundError, KeyError, ValueError, LxmlError) as error:
+        raise LoadError(f"is no DOCX that can be read: {error}. Bring it back from a copy, or save it anew") from error
+    about = document.core_properties
+    metadata = {"author": about.author, "created": _iso(about.created), "modified": _iso(about.modified)}
+    return reader.builder.finish(title=about.title, metadata=metadata)
 
 
-def _check_archive(data: bytes) -> None:
-    if data.startswith(b"\xd0\xcf\x11\xe0"):
-        raise LoadError("is encrypted or an old DOC file. Save it as DOCX without a password")
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            size = sum(info.file_size for info in archive.infolist())
-    except zipfile.BadZipFile as error:
-        raise LoadError(f"is no DOCX: {error}") from error
-    if size > _MAX_UNPACKED_BYTES:
-        raise LoadError(f"unpacks to {size:,} bytes, more than the {_MAX_UNPACKED_BYTES:,} that are read")
+def _iso(moment: datetime | None) -> str:
+    return "" if moment is None else moment.isoformat()
 
 
-def _paragraph(paragraph: "Paragraph") -> tuple[str, int]:
-    """Text of a paragraph and its heading level, 0 for none."""
-    text = "".join(_runs(paragraph)).strip()
-    style = (paragraph.style.name or "") if paragraph.style is not None else ""
-    level = 0
-    if style == "Title":
-        level = 1
-    elif style.startswith("Heading ") and style[8:].isdigit():
-        level = min(int(style[8:]), 6)
-    if _is_item(paragraph) and text:
-        text = f"- {text}"
-    return text, level
+class _Reader:
+    """Writes what a reader sees of paragraphs and tables."""
 
+    def __init__(self, document: "Document", notes: dict[str, str]) -> None:
+        self._notes = notes
+        self.builder = Builder()
+        self._hidden_styles = _hidden_styles(document)
+        # Asked of each paragraph, python-docx searches all styles for the default one: seconds in a long document.
+        self._style_names = {style.style_id: style.name or "" for style in document.styles}
+        self._has_background = bool(document.element.xpath("w:background"))
 
-def _runs(paragraph: "Paragraph") -> Iterator[str]:
-    for part in paragraph.iter_inner_content():  # runs, and links that hold runs
-        for run in getattr(part, "runs", [part]):
-            if not run.font.hidden:
+    def paragraph(self, paragraph: "Paragraph") -> None:
+        """Write one paragraph, apart from what stands above it unless it is an item of a list."""
+        text = self._text(paragraph)
+        if not text:
+            return
+        style = self._style_names.get(_style_id(paragraph._p.pPr, "p"), "")
+        if style == "Title":
+            self.builder.heading(1, text)
+        elif style.startswith("Heading ") and style[8:].isdigit():
+            self.builder.heading(int(style[8:]), text)
+        elif style.startswith("List") or paragraph._p.xpath("w:pPr/w:numPr"):
+            self.builder.line(f"- {text}")
+            self._write_notes(paragraph._p)
+            return
+        else:
+            self.builder.line(text)
+        self.builder.gap()
+        self._write_notes(paragraph._p)
+
+    def table(self, table: "Table") -> None:
+        """Write one line for each row, cells apart by ` | `; a merged cell is written once."""
+        for row in table.rows:
+            seen: dict[int, str] = {}
+            for cell in row.cells:
+                if id(cell._tc) not in seen:
+                    seen[id(cell._tc)] = " ".join(" ".join(self._text(inner) for inner in cell.paragraphs).split())
+            if any(seen.values()):
+                self.builder.line(" | ".join(seen.values()))
+        self.builder.gap()
+        self._write_notes(table._tbl)
+
+    def _write_notes(self, block: Any) -> None:
+        """Write the footnotes of a paragraph or table below it."""
+        for number in block.xpath(".//w:footnoteReference/@w:id"):
+            if note := self._notes.get(str(number)):
+                self.builder.line(note)
+                self.builder.gap()
+
+    def _text(self, paragraph: "Paragraph") -> str:
+        return "".join(self._runs(paragraph)).strip()
+
+    def _runs(self, paragraph: "Paragraph") -> Iterator[str]:
+        from docx.text.run import Run
+
+        for element in paragraph._p.xpath(_RUNS):
+            run = Run(element, paragraph)
+            if self._is_unseen(run, paragraph):
+                self.builder.n_hidden += len(run.text)
+            else:
                 yield run.text
 
+    def _is_unseen(self, run: "Run", paragraph: "Paragraph") -> bool:
+        properties = run._r.rPr
+        if properties is None:
+            return bool(self._hidden_styles) and _style_id(paragraph._p.pPr, "p") in self._hidden_styles
+        font = run.font
+        if font.hidden is not None:
+            return bool(font.hidden)
+        if {_style_id(properties, "r"), _style_id(paragraph._p.pPr, "p")} & self._hidden_styles:
+            return True
+        if font.size is not None and font.size <= _UNREADABLE_SIZE:
+            return True
+        is_white = font.color is not None and str(font.color.rgb) == "FFFFFF"
+        return is_white and not self._has_background and not run._r.xpath(_BACKED)
 
-def _is_item(block: object) -> bool:
-    style = getattr(block, "style", None)
-    return (getattr(style, "name", None) or "").startswith("List")
+
+def _style_id(properties: Any, kind: str) -> str:
+    """Style that a run (`r`) or paragraph (`p`) names, empty for none."""
+    names = [] if properties is None else properties.xpath(f"w:{kind}Style/@w:val")
+    return str(names[0]) if names else ""
 
 
-def _rows(table: "Table") -> Iterator[str]:
-    """One line for each row, cells apart by ` | `; a merged cell is written once."""
-    for row in table.rows:
-        cells: list[str] = []
-        seen: set[int] = set()
-        for cell in row.cells:
-            if id(cell._tc) not in seen:
-                seen.add(id(cell._tc))
-                cells.append(" ".join(cell.text.split()))
-        if any(cells):
-            yield " | ".join(cells)
+def _footnotes(package: Package) -> dict[str, str]:
+    """Text of the footnotes by their ids."""
+    if "word/footnotes.xml" not in package.names:
+        return {}
+    return {
+        attribute(note, "id"): " ".join("".join(text.text or "" for text in note.iter("{*}t")).split())
+        for note in package.xml("word/footnotes.xml").iterfind("{*}footnote")
+    }
+
+
+def _hidden_styles(document: "Document") -> set[str]:
+    """Ids of styles that hide their text; a style that says nothing is as the one it is based on."""
+    hidden = set()
+    for style in document.styles:
+        current: Any = style
+        for _ in range(20):  # a chain that runs in a circle is broken
+            font = getattr(current, "font", None)
+            if font is None or font.hidden is not None:
+                break
+            current = current.base_style
+        if font is not None and font.hidden:
+            hidden.add(style.style_id)
+    return hidden

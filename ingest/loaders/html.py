@@ -1,7 +1,8 @@
 """HTML: the text that a reader sees, with headings, lists and tables as lines. Nothing is fetched or run.
 
-Left out: script, style, template and other parts that a browser does not show, the `hidden` attribute, and inline
-`display:none` or `visibility:hidden`. Style sheets are not evaluated.
+Left out: script, style, template and other parts that a browser does not show; and, counted, what has the `hidden` attribute
+or an inline style that hides it: no display, not visible, no size, fully transparent, or in the colour that it gives its
+background. Style sheets are not evaluated.
 """
 
 import re
@@ -19,7 +20,13 @@ _BLOCKS = frozenset(
     """address article aside blockquote body center dd details dialog div dl dt fieldset figcaption figure footer form h1 h2 h3
     h4 h5 h6 header hr html legend li main nav ol p pre section summary table tbody tfoot thead tr ul caption""".split()
 )
-_HIDDEN_STYLE = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse))\b", re.IGNORECASE)
+_HIDDEN_STYLE = re.compile(
+    r"(?:^|;)\s*(?:display\s*:\s*none\b|visibility\s*:\s*(?:hidden|collapse)\b"
+    r"|(?:font-size|opacity)\s*:\s*0*\.?0+(?:px|pt|r?em|%)?\s*(?:!|;|$))",
+    re.IGNORECASE,
+)
+_COLOUR = re.compile(r"(?:^|;)\s*(color|background(?:-color)?)\s*:\s*([#\w]+)\s*(?=!|;|$)", re.IGNORECASE)
+_WHITE = frozenset(("white", "#fff", "#ffffff"))
 _DECLARED = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w-]{2,40})""", re.IGNORECASE)
 _XML_DECLARED = re.compile(rb"""^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w-]{2,40})""", re.IGNORECASE)
 _SPACE = re.compile(r"[ \t\r\n\f\u00a0]+")
@@ -45,7 +52,14 @@ def load(data: bytes) -> Loaded:
     text, headings = writer.finish()
     title = root.findtext("head/title") or ""
     language = (root.get("lang") or "")[:2].lower()
-    return Loaded(text=text, title=" ".join(title.split()), headings=headings, metadata={"declared_language": language})
+    about = {str(meta.get("name")).lower(): str(meta.get("content") or "") for meta in root.iterfind("head/meta[@name]")}
+    return Loaded(
+        text=text,
+        title=" ".join(title.split()),
+        headings=headings,
+        metadata={"declared_language": language, "author": about.get("author", ""), "created": about.get("date", "")},
+        n_hidden=writer.n_hidden,
+    )
 
 
 def _decode(data: bytes) -> str:
@@ -65,6 +79,7 @@ class _Writer:
     """Collects visible text line by line; white space collapses, blocks begin on new lines."""
 
     def __init__(self) -> None:
+        self.n_hidden = 0
         self._done: list[str] = []
         self._length = 0
         self._line = ""
@@ -112,18 +127,29 @@ class _Writer:
         self._length += len(line)
 
 
-def _is_hidden(element: etree._Element) -> bool:
-    return (
-        element.tag in _UNSEEN
-        or "hidden" in element.attrib
-        or bool(_HIDDEN_STYLE.search(element.get("style", "")))
-        or (element.tag == "input" and element.get("type", "").lower() == "hidden")
-    )
+def _is_left_out(element: etree._Element, writer: _Writer) -> bool:
+    """True for what a browser does not show; text that the page hides is counted."""
+    if not isinstance(element.tag, str) or element.tag in _UNSEEN:
+        return True
+    if element.tag == "input" and element.get("type", "").lower() == "hidden":
+        return True
+    style = element.get("style", "")
+    if "hidden" in element.attrib or _HIDDEN_STYLE.search(style) or _is_invisible(style):
+        writer.n_hidden += len(_SPACE.sub(" ", "".join(map(str, element.itertext()))).strip())
+        return True
+    return False
+
+
+def _is_invisible(style: str) -> bool:
+    """True where letters and background are given one colour."""
+    colours = {name.lower().partition("-")[0]: value.lower() for name, value in _COLOUR.findall(style)}
+    letters, behind = colours.get("color"), colours.get("background")
+    return letters is not None and (letters == behind or {letters, behind} <= _WHITE)
 
 
 def _walk(element: etree._Element, writer: _Writer) -> None:
     """Write what a reader sees of an element; what follows it (its tail) is the caller's."""
-    if not isinstance(element.tag, str) or _is_hidden(element):
+    if _is_left_out(element, writer):
         return
     tag = element.tag
     if tag == "br":
@@ -132,7 +158,7 @@ def _walk(element: etree._Element, writer: _Writer) -> None:
         _row(element, writer)
     elif tag == "pre":
         writer.end_line(blank=True)
-        writer.verbatim(_visible_text(element))
+        writer.verbatim(_visible_text(element, writer))
         writer.end_line(blank=True)
     elif tag in ("h1", "h2", "h3", "h4", "h5", "h6"):
         writer.end_line(blank=True)
@@ -162,22 +188,22 @@ def _row(row: etree._Element, writer: _Writer) -> None:
     """A table row is one line, cells apart by ` | `."""
     cells = []
     for cell in row:
-        if isinstance(cell.tag, str) and cell.tag in ("td", "th") and not _is_hidden(cell):
-            cells.append(_SPACE.sub(" ", _visible_text(cell)).strip())
+        if isinstance(cell.tag, str) and cell.tag in ("td", "th") and not _is_left_out(cell, writer):
+            cells.append(_SPACE.sub(" ", _visible_text(cell, writer)).strip())
     writer.end_line()
     if any(cells):
         writer.text(" | ".join(cells))
         writer.end_line()
 
 
-def _visible_text(element: etree._Element) -> str:
-    if not isinstance(element.tag, str) or _is_hidden(element):
+def _visible_text(element: etree._Element, writer: _Writer) -> str:
+    if _is_left_out(element, writer):
         return ""
     if element.tag == "br":
         return "\n"
     parts = [element.text or ""]
     for child in element:
-        parts.append(_visible_text(child))
+        parts.append(_visible_text(child, writer))
         parts.append(child.tail or "")
     text = "".join(parts)
     return f" {text} " if element.tag in _BLOCKS and element.tag not in ("tr", "pre") else text

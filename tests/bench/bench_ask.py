@@ -52,7 +52,7 @@ def run(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """Figures of one set."""
     if name == "sample":
         store, _ = prepared_store(name, SAMPLE.parent, options.stores, corpus=SAMPLE)
-        file = SAMPLE / "questions.jsonl"
+        file = SAMPLE.with_name("sample-questions.jsonl")
     else:
         store, _ = prepared_store(name, options.bench, options.stores)
         file = options.bench / name / "questions.jsonl"

@@ -120,9 +120,10 @@ def test_search_keeps_its_contract(store, tmp_path):
 def test_ask_keeps_its_contract_over_all_sample_questions(store):
     from ingest.store import Store
 
-    done = run("rag", "ask", "--questions", SAMPLE / "questions.jsonl", "--store", store, "--json", check=0)
+    file = SAMPLE.with_name("sample-questions.jsonl")
+    done = run("rag", "ask", "--questions", file, "--store", store, "--json", check=0)
     out = lines(done)
-    questions = [json.loads(line) for line in (SAMPLE / "questions.jsonl").read_text(encoding="utf-8").splitlines()]
+    questions = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     assert [line["id"] for line in out] == [question["id"] for question in questions]
     snapshot = Store.open(store).snapshot()
     documents = {name: snapshot.document(name) for name in snapshot.states}

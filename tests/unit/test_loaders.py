@@ -9,7 +9,7 @@ from pypdf import PdfReader, PdfWriter
 from reportlab.pdfgen.canvas import Canvas
 
 from ingest.errors import LoadError, UnsupportedFile
-from ingest.loaders import SUFFIXES, load_bytes, load_file
+from ingest.loaders import SUFFIXES, _loaders, load_bytes, load_file
 
 
 def pdf(*pages: str, password: str | None = None, algorithm: str = "AES-256") -> bytes:
@@ -63,6 +63,10 @@ def test_empty_files_say_so_in_every_format(name):
         load_bytes(b"", name)
 
 
+def test_every_suffix_that_is_announced_has_a_loader():
+    assert set(_loaders()) == SUFFIXES
+
+
 def test_unknown_kinds_and_missing_files(tmp_path):
     with pytest.raises(UnsupportedFile, match="xyz"):
         load_bytes(b"hello", "a.xyz")
@@ -99,6 +103,20 @@ def test_html_is_what_a_reader_sees():
     assert "a\n  b" in document.text
     assert document.title == "Page & title"
     assert [document.text[h.start : h.end] for h in document.headings] == ["Fees"]
+
+
+def test_html_counts_what_it_hides():
+    page = """<p>Shown.</p><p style="font-size:0">SECRET1</p><p style="color:#FFF; background:white">SECRET2</p>
+    <p style="opacity: 0.0">SECRET3</p><p hidden>SECRET4</p><script>code</script><!-- x -->
+    <table><tr><td>a</td><td style="display:none">SECRET5</td><td>b</td></tr></table>
+    <p style="color:#fff;background-color:#000">White on black.</p><p style="opacity:0.5;font-size:0.8em">Small.</p>
+    <p style="color: white">White on what a style sheet says.</p>"""
+    document = load_bytes(page.encode(), "a.html")
+    assert "SECRET" not in document.text
+    assert document.text.split("\n\n") == [
+        "Shown.", "a | b", "White on black.", "Small.", "White on what a style sheet says.", "",
+    ]  # fmt: skip
+    assert document.warnings == ("left out 35 characters that a reader does not see",)
 
 
 def test_html_declares_its_encoding():

@@ -1,0 +1,238 @@
+"""XLSX: each sheet is a page with its name as heading, each row a line that names its columns, values as Excel shows them.
+
+Hidden sheets, rows and columns are left out. A formula counts as what it last gave; one that was never calculated is empty.
+Sheets are read as a stream: openpyxl tells hidden rows only where it holds a whole sheet as objects, fifty times its size.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from ingest.errors import LoadError
+from ingest.loaders import Loaded
+from ingest.loaders.builder import Builder
+from ingest.loaders.package import Package, attribute, stream_xml, tag_of
+from ingest.loaders.tables import Row, collapse, write_sheet
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+_REFERENCE = re.compile(r"([A-Z]{1,3})\d*")
+_MAX_COLUMNS = 16_384
+# Formats that have a number and no code in the file. Source: ECMA-376 part 1, 18.8.30.
+_BUILT_IN = {
+    1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%", 14: "yyyy-mm-dd", 15: "d-mmm-yy", 16: "d-mmm",
+    17: "mmm-yy", 18: "h:mm", 19: "h:mm:ss", 20: "h:mm", 21: "h:mm:ss", 22: "yyyy-mm-dd h:mm", 37: "#,##0", 38: "#,##0",
+    39: "#,##0.00", 40: "#,##0.00", 45: "mm:ss", 46: "[h]:mm:ss", 47: "mm:ss",
+}  # fmt: skip
+_LITERAL = re.compile(r'"([^"]*)"|\\(.)|\[\$([^\]-]*)(?:-[^\]]*)?\]|\[[^\]]*\]|[_*].')
+_ELAPSED = re.compile(r"\[[hms]+\]", re.IGNORECASE)
+_SHORT_INTEGER = re.compile(r"-?\d{1,15}")
+_NUMBER = re.compile(r"-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?")
+_DIGITS = re.compile(r"[#0?][#0?,]*(?:\.([0#?]+))?")
+
+
+@dataclass(frozen=True)
+class _Book:
+    strings: list[str]
+    formats: list[str]  # number format by style
+    epoch: datetime
+
+
+def load(data: bytes) -> Loaded:
+    """Read an XLSX file.
+
+    Raises: LoadError when it is no XLSX, is encrypted, or unpacks to an absurd size.
+    """
+    package = Package(data, "XLSX")
+    main = next((target for kind, target in package.relations("").values() if kind == "officeDocument"), "xl/workbook.xml")
+    workbook = package.xml(main)
+    relations = package.relations(main)
+    parts = dict(relations.values())
+    settings = next((element for element in workbook if tag_of(element) == "workbookPr"), None)
+    is_1904 = settings is not None and settings.get("date1904") in ("1", "true")
+    book = _Book(
+        _strings(package, parts.get("sharedStrings", "")),
+        _formats(package, parts.get("styles", "")),
+        datetime(1904, 1, 1) if is_1904 else datetime(1899, 12, 30),
+    )
+    builder = Builder()
+    for sheet in workbook.iterfind("{*}sheets/{*}sheet"):
+        kind, target = relations.get(attribute(sheet, "id"), ("", ""))
+        if kind == "worksheet":
+            name = sheet.get("name", "")
+            rows = list(_rows(package.read(target), book, builder, sheet.get("state", "visible") != "visible"))
+            if rows:
+                builder.page(f"sheet {name}")
+                builder.heading(1, name)
+                write_sheet(rows, builder)
+    properties = package.properties()
+    return builder.finish(title=properties.pop("title"), whole_lines=True, metadata=properties)
+
+
+def _strings(package: Package, part: str) -> list[str]:
+    if part not in package.names:
+        return []
+    return [_text(element) for element in stream_xml(package.read(part), "{*}si")]
+
+
+def _text(element: "_Element") -> str:
+    """Text of a string with formats inside; how a Japanese word is read aloud is no part of it."""
+    return "".join(t.text or "" for t in element.iter("{*}t") if tag_of(t.getparent()) != "rPh")
+
+
+def _formats(package: Package, part: str) -> list[str]:
+    if part not in package.names:
+        return []
+    styles = package.xml(part)
+    codes = dict(_BUILT_IN)
+    for element in styles.iterfind("{*}numFmts/{*}numFmt"):
+        codes[int(element.get("numFmtId", "0"))] = element.get("formatCode", "")
+    return [codes.get(int(xf.get("numFmtId", "0")), "") for xf in styles.iterfind("{*}cellXfs/{*}xf")]
+
+
+def _rows(data: bytes, book: _Book, builder: Builder, is_hidden: bool) -> Iterator[Row]:
+    """Visible rows with something in them; what is hidden is counted."""
+    number = 0
+    hidden_columns: set[int] = set()
+    for element in stream_xml(data, "{*}cols", "{*}row"):
+        if tag_of(element) == "cols":
+            for column in element:
+                if column.get("hidden") in ("1", "true") or column.get("width") == "0":
+                    last = min(int(column.get("max", "0")), _MAX_COLUMNS)
+                    hidden_columns.update(range(int(column.get("min", "1")) - 1, last))
+            continue
+        number = int(element.get("r", number + 1))
+        cells = collapse(_cells(element, book))
+        is_gone = is_hidden or element.get("hidden") in ("1", "true") or element.get("ht") == "0"
+        for column, cell in enumerate(cells):
+            if cell and (is_gone or column in hidden_columns):
+                builder.n_hidden += len(cell)
+                cells[column] = ""
+        if any(cells):
+            yield Row(number, cells)
+
+
+def _cells(row: "_Element", book: _Book) -> list[str]:
+    cells: list[str] = []
+    value_tag = f"{row.tag.rpartition('}')[0]}}}v"
+    for element in row:
+        reference = _REFERENCE.match(element.get("r", ""))
+        column = _column(reference[1]) if reference else len(cells)
+        if column >= _MAX_COLUMNS:
+            raise LoadError(f"is no XLSX that can be read: column {column + 1:,} is beyond the last one. Save it anew")
+        cells.extend([""] * (column + 1 - len(cells)))
+        cells[column] = _value(element, (element.findtext(value_tag) or "").strip(), book)
+    return cells
+
+
+@lru_cache(maxsize=1024)
+def _column(letters: str) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - 64
+    return number - 1
+
+
+def _value(cell: "_Element", value: str, book: _Book) -> str:
+    kind = cell.get("t", "n")
+    if kind == "inlineStr":
+        return _text(cell)
+    if kind == "s":
+        return book.strings[int(value)] if value else ""
+    if kind == "b":
+        return "TRUE" if value == "1" else "FALSE"
+    if kind == "n" and value:
+        style = int(cell.get("s", "0"))
+        return show_number(value, book.formats[style] if style < len(book.formats) else "", book.epoch)
+    return value.replace("T00:00:00", "") if kind == "d" else value
+
+
+@dataclass(frozen=True)
+class _Format:
+    """How a number format shows a number; `places` is None where it is shown as it is."""
+
+    is_date: bool = False
+    is_elapsed: bool = False
+    letters: str = ""
+    places: int | None = None
+    is_percent: bool = False
+    has_thousands: bool = False
+    is_cut: bool = False
+    before: str = ""
+    after: str = ""
+
+
+@lru_cache(maxsize=1024)
+def _format(code: str) -> _Format:
+    """Read the first section of a number format."""
+    section = code.split(";")[0]
+    bare = _LITERAL.sub("", section)
+    is_elapsed = bool(_ELAPSED.search(section))
+    if is_elapsed or re.search(r"[dmyhs]", bare, re.IGNORECASE):
+        return _Format(is_date=True, is_elapsed=is_elapsed, letters=bare.lower())
+    digits = _DIGITS.search(bare)
+    if digits is None or "E" in bare or "/" in bare:
+        return _Format()
+    shown = _LITERAL.sub(lambda match: match[1] or match[2] or match[3] or "", section)
+    before, after = "", ""
+    if place := _DIGITS.search(shown):
+        before, after = shown[: place.start()].lstrip("-("), shown[place.end() :].rstrip(")")
+    decimals = digits[1] or ""
+    return _Format(
+        places=len(decimals),
+        is_percent="%" in bare,
+        has_thousands="," in digits[0],
+        is_cut="#" in decimals,
+        before=before,
+        after=after,
+    )
+
+
+def show_number(value: str, code: str, epoch: datetime) -> str:
+    """A number as a number format shows it; dates and times in ISO 8601, so that they read the same everywhere.
+
+    `code`: format of Excel such as `#,##0.00 "kg"`; of its sections the first is used. `epoch`: day 0 of dates.
+    """
+    how = _format(code)
+    if how.places is None and not how.is_date and _SHORT_INTEGER.fullmatch(value):
+        return value
+    try:
+        number = Decimal(value)
+        if how.is_date:
+            return _date(float(number), how, epoch)
+        if how.places is None:
+            return _general(number)
+        rounded = (abs(number) * (100 if how.is_percent else 1)).quantize(Decimal(1).scaleb(-how.places), ROUND_HALF_UP)
+    except InvalidOperation:  # no number, or one of more digits than a spreadsheet keeps
+        return _general(Decimal(value)) if _NUMBER.fullmatch(value) else value
+    body = f"{rounded:,f}" if how.has_thousands else f"{rounded:f}"
+    if how.is_cut:
+        body = body.rstrip("0").rstrip(".")
+    sign = "-" if number < 0 and rounded else ""
+    return f"{sign}{how.before}{body}{how.after}".strip()
+
+
+def _general(number: Decimal) -> str:
+    """Fifteen digits, as a spreadsheet keeps them."""
+    shown = format(float(number), ".15g")
+    return format(Decimal(shown), "f") if "e" in shown and abs(number) > 1e-10 else shown
+
+
+def _date(days: float, how: _Format, epoch: datetime) -> str:
+    if how.is_elapsed:
+        minutes = round(abs(days) * 24 * 60)
+        return f"{'-' if days < 0 else ''}{minutes // 60}:{minutes % 60:02}"
+    try:
+        moment = epoch + timedelta(seconds=round(days * 86_400))
+    except OverflowError:
+        return str(days)
+    has_time = "h" in how.letters
+    time = moment.strftime("%H:%M:%S" if "s" in how.letters else "%H:%M") if has_time else ""
+    if has_time and not re.search(r"[dy]", how.letters):
+        return time
+    return f"{moment:%Y-%m-%d} {time}".rstrip()
