@@ -181,7 +181,7 @@ def test_check_keeps_its_contract(tmp_path):
 
 def test_a_calibrated_threshold_is_taken_by_ask(store, tmp_path):
     out = tmp_path / "calibrated.toml"
-    questions = SAMPLE / "questions.jsonl"
+    questions = SAMPLE.with_name("sample-questions.jsonl")
     run("rag", "calibrate", "--questions", questions, "--store", store, "--limit", 20, "--risk", 0.15, "--out", out, check=0)
     strict = tmp_path / "strict.toml"
     strict.write_text(re.sub(r"(?<=min_confidence = ).*", "1.0", out.read_text(encoding="utf-8")), encoding="utf-8")

@@ -16,7 +16,7 @@ from rag.evaluation.answers import grade
 from rag.pipeline import answer
 from tests.conftest import SAMPLE, FakeEmbedder
 
-QUESTIONS = SAMPLE / "questions.jsonl"
+QUESTIONS = SAMPLE.with_name("sample-questions.jsonl")
 
 
 @pytest.fixture(scope="module")
