@@ -6,7 +6,8 @@ import pytest
 from rag.answers import Passage
 from rag.errors import GeneratorError
 from rag.generators import Request
-from rag.generators.openai import OpenAIGenerator, clean_content
+from rag.generators.content import clean_content
+from rag.generators.openai import OpenAIGenerator
 from rag.prompt import chat_messages, fit, scrub, small_model_messages
 
 PASSAGES = [
