@@ -19,6 +19,7 @@ _MAX_CONTRADICTING = 5
 _TELLING = frozenset({"number", "date", "negation"})
 # Share of the claim's other words that the closest sentence holds: lower, and sentences on different things count as rivals.
 _MIN_SAME = 0.8
+_MIN_OTHER_WORDS = 3  # fewer, as in "Valid from ..." or "Capacity | ...", do not say what a figure is of
 
 
 def with_suggestions(desk: Desk, claims: Sequence[Claim]) -> list[Claim]:
@@ -84,7 +85,7 @@ def _is_rival(reading: Reading, passage: Passage) -> bool:
         for word, credit in zip(alignment.words, alignment.covered(alignment.closest[:1]), strict=True)
         if not any(finding.start < word.end and word.start < finding.end for finding in findings)
     ]
-    return bool(rest) and sum(rest) / len(rest) >= _MIN_SAME
+    return len(rest) >= _MIN_OTHER_WORDS and sum(rest) / len(rest) >= _MIN_SAME
 
 
 def _is_of_a_sibling(claim: Claim, passage: Passage, passages: Sequence[Passage]) -> bool:

@@ -42,7 +42,7 @@ TEXTS = st.lists(st.tuples(SENTENCES, st.sampled_from([" ", "\n", "\n\n", "  "])
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(TEXTS)
 @example("One is here. Two is there.\n\nName | Days\n--- | ---\nAnn | 25 [1]\n")
 @example("First short.\nSecond short. More\nthird one [1]. End here now.")
@@ -87,7 +87,7 @@ FRAGMENTS = st.sampled_from(
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(st.lists(FRAGMENTS, max_size=8).map("".join), st.data(), st.booleans())
 @example("<think>SECRET</think>Leave is 25 days. More.", None, False)
 def test_pieces_given_early_join_to_the_cleaned_whole(content, data, is_cut):
