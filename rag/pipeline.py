@@ -179,22 +179,14 @@ def considering(
         base, shown, withheld = yield from _repaired(engine, request, desk, base, reviewed, clock)
     else:
         shown, withheld = reviewed.supported, reviewed.failed
-    since = time.perf_counter()
-    base = replace(base, withheld=tuple(_compared(desk, withheld, policy)))
-    clock.lap("compare", since)
+    base = replace(base, withheld=tuple(_compared(desk, withheld, policy, clock)))
     if not shown and not _is_quoter(engine) and (withheld or not draft.declined):
         yield "status", "quote"
-        since = time.perf_counter()
-        draft = engine.quoter.generate(to_quote)
-        clock.lap("quote", since)
-        reviewed = _reviewed(desk, draft, clock)
+        reviewed = _quoted(engine, to_quote, desk, clock)
         shown = [claim for claim in reviewed.claims if is_shown(claim, policy)]
         base = replace(base, reason="fallback_quotes", confidence=reviewed.confidence)
-    since = time.perf_counter()
-    shown = _compared(desk, shown, policy)
-    clock.lap("compare", since)
     text = reviewed.text if policy == "off" and not reviewed.is_quoted else None
-    return Considered(base, tuple(shown), bool(draft.doubtful), clock, text)
+    return Considered(base, tuple(_compared(desk, shown, policy, clock)), reviewed.is_doubtful, clock, text)
 
 
 def is_shown(claim: Claim, policy: Policy) -> bool:
@@ -273,9 +265,19 @@ def _repaired(
     return replace(base, redraft=draft.text, repaired=True, confidence=confidence), shown, second.failed
 
 
-def _compared(desk: Desk, claims: Sequence[Claim], policy: Policy) -> list[Claim]:
+def _quoted(engine: Engine, request: Request, desk: Desk, clock: _Clock) -> Reviewed:
+    since = time.perf_counter()
+    draft = engine.quoter.generate(request)
+    clock.lap("quote", since)
+    return _reviewed(desk, draft, clock)
+
+
+def _compared(desk: Desk, claims: Sequence[Claim], policy: Policy, clock: _Clock) -> list[Claim]:
     """Lay the claims beside the passages that they do not cite, unless nothing is to be checked."""
-    return list(claims) if policy == "off" else with_contradictions(desk, with_suggestions(desk, claims))
+    since = time.perf_counter()
+    compared = list(claims) if policy == "off" else with_contradictions(desk, with_suggestions(desk, claims))
+    clock.lap("compare", since)
+    return compared
 
 
 def _joined(claims: Sequence[Claim]) -> tuple[str, tuple[Claim, ...]]:

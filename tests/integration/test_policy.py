@@ -15,6 +15,7 @@ from ingest.config import EmbedderConfig
 from ingest.pipeline import ingest_folder
 from ingest.store import Store
 from rag.checker.check import Checker
+from rag.checker.support import LogisticSupport, Support
 from rag.cli import main
 from rag.display import show_answer, show_events
 from rag.errors import GeneratorError
@@ -320,6 +321,23 @@ def test_a_claim_is_told_before_the_draft_is_complete_and_only_once(engine):
         if kind == "claim":
             told.append((value.text, "Flights" in built.generator.written))
     assert told == [(plain(RIGHT), False), (plain(FLIGHTS), True)]
+
+
+def test_a_claim_keeps_the_verdict_with_which_it_was_told(engine):
+    class Fickle(LogisticSupport):
+        """Supports whatever it is asked first, and nothing after that."""
+
+        n_asked = 0
+
+        def assess(self, readings):
+            self.n_asked += len(readings)
+            return [Support(0.9 if self.n_asked == len(readings) else 0.0) for _ in readings]
+
+    draft = "Each year the employees get 25 days of leave that is paid [{leave}]. " + FLIGHTS
+    built = replace(engine(generator=Streamer(draft, cuts=range(200))), checker=Checker(model=Fickle()))
+    claims, result, _ = events_of(built)
+    assert texts_of(claims) == texts_of(result.claims)
+    assert result.claims[0].score == 0.9
 
 
 def test_what_the_repair_adds_is_told_after_the_rest(engine):
