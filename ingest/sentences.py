@@ -42,6 +42,11 @@ def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[tu
     return spans
 
 
+def last_block(text: str) -> int:
+    """Where the last paragraph, list item, table row or heading of a text begins; nothing after it changes those before."""
+    return max((match.end() for match in _BLOCK.finditer(text)), default=0)
+
+
 def trim(text: str, start: int, end: int) -> tuple[int, int]:
     """Shrink a span so that it neither starts nor ends with white space."""
     while start < end and text[start].isspace():

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Verdict = Literal["supported", "contradicted", "not_enough"]
+# What becomes of claims that the check does not support: repaired and withheld, shown with a mark; or nothing is checked.
+Policy = Literal["strict", "mark", "off"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ class Judgement:
 
     `score` is the probability that the cited text supports the claim. `reason` is a short word for users and programs:
     "supported", "uncited", "unresolved_marker", "number", "date", "name", "quotation", "negation", "modality", "scope",
-    "comparison", "low_support", "no_source".
+    "comparison", "low_support", "no_source",
+    "unchecked".
     `unsupported_spans` count from the start of the claim's text. `evidence` names the best span of each source that speaks
     for the claim: (index of the evidence given, start, end, score) in that evidence's text.
     """
@@ -89,7 +92,12 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Claim:
-    """One checkable statement. In an answer `answer.text[start:end] == text`; a withheld claim has no place there."""
+    """One checkable statement. In an answer `answer.text[start:end] == text`; a withheld claim has no place there.
+
+    `context` is the sentence without which the claim cannot be understood, or "". `suggestion`: a retrieved passage that
+    supports a claim which its own citations do not; it is an offer, the verdict is on the citations as they were made.
+    `contradicted_by`: where other retrieved passages say otherwise of a claim that is supported.
+    """
 
     text: str
     start: int
@@ -100,6 +108,9 @@ class Claim:
     reason: str = "uncited"
     detail: str = ""
     unsupported_spans: tuple[tuple[int, int], ...] = ()
+    context: str = ""
+    suggestion: Citation | None = None
+    contradicted_by: tuple[Citation, ...] = ()
 
     def judged(self, judgement: Judgement, citations: Sequence[Citation] | None = None) -> "Claim":
         """Return the claim with a verdict, and with the citations' own scores where they are given."""
@@ -114,7 +125,10 @@ class Claim:
         )
 
     def to_json(self, *, withheld: bool = False) -> dict[str, Any]:
-        """Return the fields of the answer contract; a withheld claim has no position."""
+        """Return the fields of the answer contract; a withheld claim has no position, optional ones are left out."""
+        more: dict[str, Any] = {"suggestion": self.suggestion.to_json()} if self.suggestion else {}
+        if self.contradicted_by:
+            more["contradicted_by"] = [citation.to_json() for citation in self.contradicted_by]
         place = {} if withheld else {"start": self.start, "end": self.end}
         return {
             "text": self.text,
@@ -123,17 +137,20 @@ class Claim:
             "score": round(self.score, 4),
             "reason": self.reason if not self.detail else f"{self.reason}: {self.detail}",
             "citations": [citation.to_json() for citation in self.citations],
+            **more,
         }
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the user gets. `text` holds supported claims and no markers; what failed the check is in `withheld`.
+    """What the user gets. `text` has no markers.
 
+    Under the policy "strict" it holds supported claims alone, and what failed the check is in `withheld`; under "mark" it holds
+    every claim of the draft, `claims` their verdicts; under "off" it is the draft, unchecked.
     `reason` is None for a plain answer, else why the product abstained ("no_evidence", "nothing_retrieved",
     "low_confidence") or what it did instead ("fallback_quotes"). `confidence` in [0, 1] (`rag.confidence`) is, in an
-    abstention, that of what it could have said. `draft` is what a language model wrote, for whoever looks into it: never
-    part of the answer.
+    abstention, that of what it could have said. `draft` is what a language model wrote and `redraft` its correction, for
+    whoever looks into it: never part of the answer. `repaired`: such a correction was asked for and came.
     """
 
     question: str
@@ -148,6 +165,9 @@ class Answer:
     language: str = "en"
     id: str | None = None
     draft: str = ""
+    redraft: str = ""
+    policy: Policy = "strict"
+    repaired: bool = False
     confidence: float = 0.0
 
     def to_json(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from ingest.sentences import sentence_spans, trim
+from ingest.sentences import last_block, sentence_spans, trim
 from rag.phrases import is_empty_talk, leans_on_context
 
 _BRACKET = re.compile(r"\[([^\[\]【】\n]{1,300})\]|【([^\[\]【】\n]{1,300})】")
@@ -22,6 +22,8 @@ _JOINT = re.compile(
     re.I,
 )
 _MIN_CLAUSE_WORDS = 3
+_OPEN_BRACKET = re.compile(r"[\[【][^\[\]【】\n]{0,300}\Z")
+_WHOLE_WORD = re.compile(r"\w\S*\s")
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,24 @@ def parse_answer(text: str, ids: Collection[str], *, strict_markers: bool = Fals
         claims.extend(_clauses(text, masked, body, stop, owned[index], leaning))
         previous = plain
     return tuple(claims)
+
+
+def settled_claims(text: str, ids: Collection[str], *, strict_markers: bool = False) -> tuple[DraftClaim, ...]:
+    """The first claims of a text that is still being written: those that no words to come can change.
+
+    A claim is settled when a whole word of the next sentence is there. Where a paragraph has several lines, those after the
+    first settle only with the paragraph: its later lines decide whether it is prose or a table.
+    """
+    open_bracket = _OPEN_BRACKET.search(text)  # it may become a marker of the sentence before it
+    text = text[: open_bracket.start()] if open_bracket else text
+    masked = _masked(text, _markers(text, ids, strict_markers))
+    starts = [start for start, _ in sentence_spans(masked) if _WHOLE_WORD.search(masked, start)]
+    line_end = masked.find("\n", last_block(masked))
+    starts = [start for start in starts if start < line_end] if line_end >= 0 else starts
+    boundary = starts[-1] if starts else 0
+    if len(starts) > 1 and "|" in masked[starts[-2] : boundary]:
+        boundary = starts[-2]  # a row of a table is its header if a rule follows
+    return tuple(claim for claim in parse_answer(text, ids, strict_markers=strict_markers) if claim.end <= boundary)
 
 
 def strip_markers(

@@ -20,10 +20,11 @@ from ingest.errors import ConfigError, IngestError
 from rag.answers import Answer, Passage
 from rag.batch import Job, Kept, Pair, read_answers, read_labelled, read_pairs, read_questions
 from rag.config import RagConfig
-from rag.display import show_answer, show_check, show_passages, show_verification
+from rag.display import show_answer, show_check, show_events, show_passages, show_verification
 from rag.errors import InputError, QuestionError, RagError
 
 if TYPE_CHECKING:
+    from rag.pipeline import Event
     from rag.retriever import Filters
     from rag.verification import Verification
 
@@ -77,6 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("--model", help="path or name of the generator's model")
     ask.add_argument("--show-draft", action="store_true", help="also print what the language model wrote before the check")
     ask.add_argument("--base-url", help="address of an OpenAI-compatible server")
+    ask.add_argument(
+        "--policy", choices=["strict", "mark", "off"], help="withhold unsupported claims, mark them, or check nothing"
+    )
+    ask.add_argument("--stream", action="store_true", help="print each claim as soon as it is checked")
     ask.set_defaults(run=_ask)
     check = commands.add_parser("check", parents=[common], help="check any answer against any sources")
     check.add_argument("--pairs", type=Path, metavar="P.jsonl", help='lines with "answer" and "sources"')
@@ -117,6 +122,7 @@ def _flags(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
     return {
         "store": {"path": given.get("store")},
         "generator": {"kind": given.get("generator"), "model": given.get("model"), "base_url": given.get("base_url")},
+        "answer": {"policy": given.get("policy")},
         "server": {"host": given.get("host"), "port": given.get("port")},
     }
 
@@ -146,7 +152,10 @@ def _search(options: argparse.Namespace, config: RagConfig) -> int:
 def _ask(options: argparse.Namespace, config: RagConfig) -> int:
     from rag.engine import build_engine
     from rag.pipeline import answer
+    from rag.streaming import answer_events
 
+    if options.stream and (options.json or options.show_draft):
+        raise ConfigError("cannot run: --stream prints for people as it goes. Leave --json or --show-draft out.")
     jobs = _jobs(options)
     engine = build_engine(config)
     filters = _filters(options)
@@ -157,6 +166,12 @@ def _ask(options: argparse.Namespace, config: RagConfig) -> int:
     def show(out: Console, result: Answer) -> None:
         show_answer(out, result, with_draft=options.show_draft)
 
+    def streamed(job: Job) -> Iterator["Event"]:
+        question, turns = job.question, job.turns
+        return answer_events(engine, question, turns=turns, filters=filters, top_k=options.top_k, identity=job.identity)
+
+    if options.stream:
+        return _print_all(options, jobs, streamed, lambda job, events: {}, lambda out, events: show_events(out, events))
     return _print_all(options, jobs, one, lambda job, result: result.to_json(), show)
 
 
@@ -217,6 +232,8 @@ def _calibrate(options: argparse.Namespace, config: RagConfig) -> int:
         write_configuration,
     )
 
+    if config.answer.policy == "off":
+        raise ConfigError("cannot calibrate with policy `off`: what is not checked has no confidence. Set answer.policy.")
     target = target_for(options.risk, options.of, options.confidence)
     if options.out is not None:
         require_free(options.out)

@@ -46,8 +46,12 @@ class CheckerConfig(Section):
 class AnswerConfig(Section):
     """Limits of an answer; -1 takes the quote threshold that was set on development data, and asks for no confidence.
 
-    A `min_confidence` of 0 or more takes the place of `quote_threshold`.
+    A `min_confidence` of 0 or more takes the place of `quote_threshold`. `policy` says what becomes of unsupported claims,
+    `repair` whether the language model is first asked to correct them.
     """
+
+    policy: Literal["strict", "mark", "off"] = "strict"
+    repair: bool = True
 
     max_question_chars: int = Field(default=4000, ge=1, le=100_000)
     max_quotes: int = Field(default=3, ge=1, le=10)

@@ -1,6 +1,6 @@
 """Answers, passages and verdicts as a person reads them in a terminal. Text from documents never becomes markup."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -10,10 +10,12 @@ from rag.answers import Answer, Citation, Claim, Passage
 from rag.messages import message
 
 if TYPE_CHECKING:
+    from rag.pipeline import Event
     from rag.tracing import CitationCheck, Status
     from rag.verification import ClaimCheck, Verification
 
 _STYLES = {"supported": "green", "contradicted": "red", "not_enough": "yellow"}
+_SIGNS = {"supported": "✓", "contradicted": "✗", "not_enough": "?"}
 _STATUS_STYLES = {"confirmed": "green", "moved": "green", "not_supported": "red", "altered": "red"}
 _SHOWN_CHARS = 300
 
@@ -25,22 +27,68 @@ def show_answer(out: Console, answer: Answer, *, with_draft: bool = False) -> No
     """
     out.print(Text(f"\n{answer.question}", style="bold"))
     if with_draft and answer.draft:
-        out.print(Text("The model wrote:", style="italic"))
-        out.print(Text(f"  {answer.draft}", style="dim"))
-        out.print(Text("After the check:", style="italic"))
+        _show_drafts(out, answer)
+    if answer.policy == "off" and not answer.abstained:
+        out.print(Text(message("unchecked", answer.language), style="bold red"))
     if answer.reason == "fallback_quotes":
         out.print(Text(message("fallback", answer.language), style="italic"))
-    out.print(Text(answer.text))
+    if answer.policy == "mark" and not answer.abstained:
+        for claim in answer.claims:
+            show_marked(out, claim)
+    else:
+        out.print(Text(answer.text))
+    show_details(out, answer)
+
+
+def show_marked(out: Console, claim: Claim) -> None:
+    """Print a claim with the sign of its verdict, which says the same without colour."""
+    out.print(Text(f"{_SIGNS[claim.verdict]} ", style=_STYLES[claim.verdict]).append(claim.text, style="default"))
+
+
+def show_events(out: Console, events: Iterable["Event"]) -> None:
+    """Print claims as they come, then whatever of the answer could not be told before it was complete."""
+    told: list[str] = []
+    for event in events:
+        if event[0] == "claim":
+            show_marked(out, event[1])
+            told.append(event[1].text)
+        elif event[0] == "answer":
+            _show_rest(out, event[1], told)
+
+
+def _show_rest(out: Console, answer: Answer, told: Sequence[str]) -> None:
+    if answer.policy == "off" and not answer.abstained:
+        out.print(Text(message("unchecked", answer.language), style="bold red"))
+    if answer.reason == "fallback_quotes":
+        out.print(Text(message("fallback", answer.language), style="italic"))
+    if answer.abstained or not told:
+        out.print(Text(answer.text))
+    show_details(out, answer)
+
+
+def show_details(out: Console, answer: Answer) -> None:
+    """Print what an answer rests on: every claim with its verdict and citations, then what was withheld."""
+    if any(claim.verdict != "supported" for claim in answer.claims) and answer.policy == "mark":
+        out.print(Text(message("marked", answer.language), style="italic"))
     for claim in answer.claims:
-        _show_claim(out, claim)
+        _show_claim(out, claim, answer.language)
     if answer.withheld:
         out.print(Text(message("withheld", answer.language, n=len(answer.withheld)) + ":", style="italic"))
         for claim in answer.withheld:
-            _show_claim(out, claim)
+            _show_claim(out, claim, answer.language)
     if answer.abstained and answer.passages:
         out.print(Text(message("nearest", answer.language) + ":", style="dim"))
         for passage in answer.passages[:3]:
             out.print(Text(f"  {_place(passage.document, passage.page)}: {_short(passage.text, 120)}", style="dim"))
+
+
+def _show_drafts(out: Console, answer: Answer) -> None:
+    out.print(Text("The model wrote:", style="italic"))
+    out.print(Text(f"  {answer.draft}", style="dim"))
+    if answer.redraft:
+        out.print(Text("Asked to correct it:", style="italic"))
+        out.print(Text(f"  {answer.redraft}", style="dim"))
+    out.print(Text("After the check:" if answer.policy != "off" else "Without a check:", style="italic"))
 
 
 def show_passages(out: Console, passages: Sequence[Passage]) -> None:
@@ -103,7 +151,7 @@ def _word(status: "Status") -> Text:
     return Text(f"[{status}]", style=_STATUS_STYLES.get(status, "yellow"))
 
 
-def _show_claim(out: Console, claim: Claim) -> None:
+def _show_claim(out: Console, claim: Claim, language: str) -> None:
     line = Text(f"  [{claim.verdict}]", style=_STYLES[claim.verdict])
     line.append(f" {_short(claim.text, _SHOWN_CHARS)}", style="default")
     if claim.verdict != "supported":
@@ -111,11 +159,17 @@ def _show_claim(out: Console, claim: Claim) -> None:
     out.print(line)
     for citation in claim.citations:
         _show_citation(out, citation)
+    if claim.suggestion is not None:
+        _show_citation(out, claim.suggestion, f"({message('suggestion', language)})")
+    if claim.contradicted_by:
+        out.print(Text(f"      {message('contradicted_by', language)}:", style="red"))
+        for citation in claim.contradicted_by:
+            _show_citation(out, citation)
 
 
-def _show_citation(out: Console, citation: Citation) -> None:
+def _show_citation(out: Console, citation: Citation, remark: str = "") -> None:
     place = _place(citation.document, citation.page)
-    out.print(Text(f"      {place}: “{_short(citation.quote, _SHOWN_CHARS)}”", style="dim"))
+    out.print(Text(f"      {place}: “{_short(citation.quote, _SHOWN_CHARS)}” {remark}".rstrip(), style="dim"))
 
 
 def _place(document: str, page: int | None) -> str:

@@ -89,6 +89,8 @@ def build_engine(config: RagConfig, embedder: Embedder | None = None) -> Engine:
         top_k=config.retriever.top_k,
         max_question_chars=config.answer.max_question_chars,
         min_confidence=_or_none(config.answer.min_confidence),
+        policy=config.answer.policy,
+        repair=config.answer.repair,
     )
 
 

@@ -6,12 +6,20 @@ _MESSAGES = {
         "fallback": "Nothing the language model wrote could be verified; these are quotations from the documents instead.",
         "withheld": "{n} statement(s) withheld because the documents do not support them",
         "nearest": "Nearest passages",
+        "marked": "Not all of this is in the documents: ✓ supported, ? not supported, ✗ the documents say otherwise",
+        "unchecked": "NOT CHECKED: this is what the language model wrote; nothing of it was compared with the documents.",
+        "suggestion": "not cited, but it supports this",
+        "contradicted_by": "Another source says otherwise",
     },
     "es": {
         "abstain": "Los documentos no lo dicen.",
         "fallback": "Nada de lo que escribió el modelo de lenguaje se pudo comprobar; en su lugar, citas de los documentos.",
         "withheld": "{n} afirmación(es) retenida(s) porque los documentos no la(s) respaldan",
         "nearest": "Pasajes más cercanos",
+        "marked": "No todo esto está en los documentos: ✓ respaldado, ? sin respaldo, ✗ los documentos dicen otra cosa",
+        "unchecked": "SIN COMPROBAR: esto es lo que escribió el modelo de lenguaje; nada se ha cotejado con los documentos.",
+        "suggestion": "no está citado, pero lo respalda",
+        "contradicted_by": "Otra fuente dice otra cosa",
     },
 }
 

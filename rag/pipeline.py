@@ -1,25 +1,36 @@
 """The main path of answering: question -> passages -> draft -> claims with citations -> verdicts -> answer.
 
-What the user sees in `text` has passed the check. What failed is in `withheld`. When nothing of a generated draft is left the
-product quotes instead, and when no quote answers it abstains. It knows no command line and no HTTP.
+What becomes of the verdicts is the policy's to say. "strict": unsupported claims are repaired once, then withheld. "mark":
+every claim is shown with its verdict. "off": the draft is shown as it is, unchecked, and `min_confidence` does not apply. When
+there is nothing of a generated draft to show the product quotes instead, and when no quote answers it abstains. It knows no
+command line and no HTTP.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal, TypeVar
 
 from ingest.analysis import content_terms, detect_language
-from rag.answers import Answer, Citation, Claim, Judgement, Passage
+from rag.answers import Answer, Claim, Policy
 from rag.checker.check import Checker
-from rag.citations import DraftClaim, parse_answer, strip_markers
+from rag.comparison import with_contradictions, with_suggestions
 from rag.confidence import answer_confidence
-from rag.errors import QuestionError
-from rag.generators import Draft, Generator, Quote, Request
+from rag.drafts import Desk, Reviewed
+from rag.errors import GeneratorError, QuestionError
+from rag.generators import Draft, Request, can_repair
+from rag.generators import Generator as DraftGenerator
 from rag.generators.quote import QuoteGenerator
 from rag.messages import message
 from rag.receipts import make_receipt
+from rag.repair import correction, joined
 from rag.retriever import Filters, Retriever
 
+Stage = Literal["retrieve", "generate", "check", "repair", "quote"]
+# What happens on the way to an answer, as `rag.streaming` hands it out.
+Event = tuple[Literal["status"], Stage] | tuple[Literal["claim"], Claim] | tuple[Literal["answer"], Answer]
+Value = TypeVar("Value")
+Steps = Generator[Event, None, Value]
 # A follow-up with fewer content words than this cannot be searched by itself ("And in Spain?").
 _MIN_STANDALONE_TERMS = 3
 _LEANING = frozenset(
@@ -33,17 +44,20 @@ _LEANING = frozenset(
 class Engine:
     """Everything that answering needs, put together once. `quoter` answers when the generator's draft does not survive.
 
-    `min_confidence`: confidence below which it abstains; None leaves that to the quoting generator's own threshold.
+    `min_confidence`: confidence below which it abstains; None leaves that to the quoting generator's own threshold. `policy`
+    says what becomes of unsupported claims, `repair` whether "strict" first asks the generator to correct them.
     """
 
     retriever: Retriever
-    generator: Generator
+    generator: DraftGenerator
     quoter: QuoteGenerator
     checker: Checker
     embedder_name: str
     top_k: int = 8
     max_question_chars: int = 4000
     min_confidence: float | None = None
+    policy: Policy = "strict"
+    repair: bool = True
 
 
 @dataclass
@@ -62,15 +76,21 @@ class _Clock:
 
 @dataclass(frozen=True)
 class Considered:
-    """All of an answer but the decision to give it. `kept`: claims that the check supports, not yet placed in a text.
+    """All of an answer but the decision to give it. `shown`: its claims, as far as the policy lets them be shown.
 
-    `is_doubtful`: they are quotes that stay below the quoting generator's own threshold.
+    `text`: what the claims stand in, None where it is yet to be made of them. `is_doubtful`: they are quotes that stay below
+    the quoting generator's own threshold.
     """
 
     base: Answer
-    kept: tuple[Claim, ...]
+    shown: tuple[Claim, ...]
     is_doubtful: bool
     clock: _Clock
+    text: str | None = None
+
+
+# Writes the draft; gives it back with the number of its claims that it has handed out as events already.
+Write = Callable[[DraftGenerator, Request, Desk, Policy], Steps[tuple[Draft, int]]]
 
 
 def answer(
@@ -81,12 +101,14 @@ def answer(
     filters: Filters | None = None,
     top_k: int | None = None,
     identity: str | None = None,
+    policy: Policy | None = None,
 ) -> Answer:
     """Answer one question from the store.
 
-    `turns`: earlier turns of the conversation, (role, text). Raises: QuestionError, GeneratorError, StoreError.
+    `turns`: earlier turns of the conversation, (role, text). `policy` None: the engine's. Raises: QuestionError,
+    GeneratorError, CheckerError, StoreError.
     """
-    considered = consider(engine, question, turns=turns, filters=filters, top_k=top_k, identity=identity)
+    considered = consider(engine, question, turns=turns, filters=filters, top_k=top_k, identity=identity, policy=policy)
     return decide(engine, considered, engine.min_confidence)
 
 
@@ -98,49 +120,92 @@ def consider(
     filters: Filters | None = None,
     top_k: int | None = None,
     identity: str | None = None,
+    policy: Policy | None = None,
 ) -> Considered:
     """Search, draft and check, but leave open whether that is good enough for an answer.
 
-    Raises: QuestionError, GeneratorError, StoreError.
+    Raises: QuestionError, GeneratorError, CheckerError, StoreError.
+    """
+    steps = considering(engine, question, turns, filters, top_k, identity, policy, _write_at_once)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            considered: Considered = stop.value
+            return considered
+
+
+def considering(
+    engine: Engine,
+    question: str,
+    turns: Sequence[tuple[str, str]],
+    filters: Filters | None,
+    top_k: int | None,
+    identity: str | None,
+    policy: Policy | None,
+    write: Write,
+) -> Steps[Considered]:
+    """Do the work of `consider` step by step, telling of each stage as it begins and of each claim once it may be shown.
+
+    Raises: as `consider`.
     """
     question = checked_question(question, engine.max_question_chars)
+    policy = policy or engine.policy
     clock = _Clock()
     language = detect_language(question)
+    yield "status", "retrieve"
     since = time.perf_counter()
     alone = standalone(question, turns, language)
     passages = engine.retriever.search(alone, top_k or engine.top_k, filters, language)
     clock.lap("retrieve", since)
-    base = Answer(question, "", passages=tuple(passages), language=language, id=identity)
+    base = Answer(question, "", passages=tuple(passages), language=language, id=identity, policy=policy)
     if not passages:
         return Considered(base, (), False, clock)
     to_quote = Request(alone, passages, language)
     request = to_quote if _is_quoter(engine) else Request(question, passages, language, tuple(turns))
+    desk = Desk(engine.checker, passages, is_checking=policy != "off")
+    yield "status", "generate"
     since = time.perf_counter()
-    draft = engine.generator.generate(request)
+    draft, n_told = yield from write(engine.generator, request, desk, policy)
     clock.lap("generate", since)
-    base = replace(base, draft=draft.text)
-    kept, withheld, confidence = _checked(engine, draft, passages, clock)
-    base = replace(base, withheld=tuple(withheld), confidence=confidence)
-    if not kept and not _is_quoter(engine) and (withheld or not draft.declined):
-        since = time.perf_counter()
-        draft = engine.quoter.generate(to_quote)
-        clock.lap("quote", since)
-        kept, _, confidence = _checked(engine, draft, passages, clock)
-        base = replace(base, reason="fallback_quotes", confidence=confidence)
-    return Considered(base, tuple(kept), bool(draft.doubtful), clock)
+    yield "status", "check"
+    reviewed = _reviewed(desk, draft, clock)
+    if not reviewed.is_quoted:
+        yield from (("claim", claim) for claim in reviewed.claims[n_told:] if is_shown(claim, policy))
+    base = replace(base, draft=draft.text, confidence=reviewed.confidence)
+    if policy != "strict":
+        shown, withheld = list(reviewed.claims), list[Claim]()
+    elif reviewed.failed and engine.repair and can_repair(engine.generator):
+        base, shown, withheld = yield from _repaired(engine, request, desk, base, reviewed, clock)
+    else:
+        shown, withheld = reviewed.supported, reviewed.failed
+    base = replace(base, withheld=tuple(_compared(desk, withheld, policy, clock)))
+    if not shown and not _is_quoter(engine) and (withheld or not draft.declined):
+        yield "status", "quote"
+        reviewed = _quoted(engine, to_quote, desk, clock)
+        shown = [claim for claim in reviewed.claims if is_shown(claim, policy)]
+        base = replace(base, reason="fallback_quotes", confidence=reviewed.confidence)
+    text = reviewed.text if policy == "off" and not reviewed.is_quoted else None
+    return Considered(base, tuple(_compared(desk, shown, policy, clock)), reviewed.is_doubtful, clock, text)
+
+
+def is_shown(claim: Claim, policy: Policy) -> bool:
+    """True where the policy lets a claim stand in the answer."""
+    return policy != "strict" or claim.verdict == "supported"
 
 
 def decide(engine: Engine, considered: Considered, min_confidence: float | None) -> Answer:
-    """Give what was kept as the answer, or abstain; `min_confidence` None: as the quoting generator's own threshold says."""
-    base, kept, clock = considered.base, considered.kept, considered.clock
+    """Give what may be shown as the answer, or abstain; `min_confidence` None: as the quoting generator's threshold says."""
+    base, shown = considered.base, considered.shown
+    least = None if base.policy == "off" else min_confidence
     if not base.passages:
-        return _abstain(engine, base, "nothing_retrieved", clock)
-    if not kept or (min_confidence is None and considered.is_doubtful):
-        return _abstain(engine, base, "no_evidence", clock)
-    if min_confidence is not None and base.confidence < min_confidence:
-        return _abstain(engine, base, "low_confidence", clock)
-    text, claims = _joined(kept)
-    return _finished(engine, replace(base, text=text, claims=claims), clock)
+        return _abstain(engine, considered, "nothing_retrieved", least)
+    if not shown or (least is None and considered.is_doubtful):
+        return _abstain(engine, considered, "no_evidence", least)
+    if least is not None and base.confidence < least:
+        return _abstain(engine, considered, "low_confidence", least)
+    text, claims = _joined(shown) if considered.text is None else (considered.text, shown)
+    return _finished(engine, considered, replace(base, text=text, claims=claims), least)
 
 
 def checked_question(question: str, max_chars: int) -> str:
@@ -169,73 +234,50 @@ def standalone(question: str, turns: Sequence[tuple[str, str]], language: str) -
     return f"{asked[-1]} {question}" if leans else question
 
 
-def _checked(
-    engine: Engine, draft: Draft, passages: Sequence[Passage], clock: _Clock
-) -> tuple[list[Claim], list[Claim], float]:
-    """Claims of a draft that the check supports, those that it does not, and the confidence in the former."""
+def _write_at_once(generator: DraftGenerator, request: Request, desk: Desk, policy: Policy) -> Steps[tuple[Draft, int]]:
+    yield from ()
+    return generator.generate(request), 0
+
+
+def _reviewed(desk: Desk, draft: Draft, clock: _Clock) -> Reviewed:
     since = time.perf_counter()
-    quotes = draft.quotes or draft.doubtful
-    claims = _check_quotes(engine.checker, quotes, passages) if quotes else _check_text(engine.checker, draft.text, passages)
+    reviewed = desk.review(draft)
     clock.lap("check", since)
-    scores = [quote.score for quote in quotes] or [claim.score for claim in claims]
-    kept = [(claim, score) for claim, score in zip(claims, scores, strict=True) if claim.verdict == "supported"]
-    confidence = answer_confidence([score for _, score in kept], is_quoted=bool(quotes))
-    withheld = [] if draft.doubtful else [claim for claim in claims if claim.verdict != "supported"]
-    return [claim for claim, _ in kept], withheld, confidence
+    return reviewed
 
 
-def _check_quotes(checker: Checker, quotes: Sequence[Quote], passages: Sequence[Passage]) -> list[Claim]:
-    """A quote is its own claim; it is judged against the words that it cites like any other."""
-    claims = []
-    for quote in quotes:
-        passage = passages[quote.passage]
-        text = passage.text[quote.start : quote.end]
-        judgement = checker.judge(text, [text])
-        citation = _citation(passage, quote.start, quote.end, judgement.score)
-        claims.append(Claim(text, 0, len(text), (citation,)).judged(judgement))
-    return claims
+def _repaired(
+    engine: Engine, request: Request, desk: Desk, base: Answer, first: Reviewed, clock: _Clock
+) -> Steps[tuple[Answer, list[Claim], list[Claim]]]:
+    """Have the draft corrected once; gives the answer so far, the claims to show and those to withhold."""
+    yield "status", "repair"
+    since = time.perf_counter()
+    try:
+        draft = engine.generator.generate(correction(request, base.draft, first.failed))
+    except GeneratorError:  # what the first draft had right is an answer all the same
+        return base, first.supported, first.failed
+    finally:
+        clock.lap("repair", since)
+    second = _reviewed(desk, draft, clock)
+    shown = joined(desk, first.supported, second)
+    yield from (("claim", claim) for claim in shown if claim not in first.claims)
+    confidence = answer_confidence([claim.score for claim in shown], is_quoted=False)
+    return replace(base, redraft=draft.text, repaired=True, confidence=confidence), shown, second.failed
 
 
-def _check_text(checker: Checker, text: str, passages: Sequence[Passage]) -> list[Claim]:
-    """Claims of generated text, each judged against the passages that it cites, and only those."""
-    ids = [str(number) for number in range(1, len(passages) + 1)]
-    _, drafts = strip_markers(text, parse_answer(text, ids, strict_markers=True))
-    cited = [[passages[int(marker) - 1] for marker in draft.markers] for draft in drafts]
-    # Title and headings say what a passage is about: a name that stands only there is no invention.
-    evidence = [[*(p.text for p in sources), *dict.fromkeys(p.context for p in sources if p.context)] for sources in cited]
-    judgements = checker.judge_all([(draft.text, texts, draft.context) for draft, texts in zip(drafts, evidence, strict=True)])
-    claims = []
-    for draft, sources, judgement in zip(drafts, cited, judgements, strict=True):
-        claim = Claim(draft.text, draft.start, draft.end)
-        claims.append(claim.judged(_with_markers(draft, judgement), _cite(sources, judgement)))
-    return claims
+def _quoted(engine: Engine, request: Request, desk: Desk, clock: _Clock) -> Reviewed:
+    since = time.perf_counter()
+    draft = engine.quoter.generate(request)
+    clock.lap("quote", since)
+    return _reviewed(desk, draft, clock)
 
 
-def _with_markers(draft: DraftClaim, judgement: Judgement) -> Judgement:
-    """A marker that names nothing, or no marker at all, outweighs whatever else the check found."""
-    if draft.unresolved:
-        marker = draft.unresolved[0]
-        return Judgement("not_enough", 0.0, "unresolved_marker", f"[{marker}] names no passage")
-    if not draft.markers:
-        return Judgement("not_enough", 0.0, "uncited")
-    return judgement
-
-
-def _cite(sources: Sequence[Passage], judgement: Judgement) -> list[Citation]:
-    """Resolve each cited passage to the words in it that speak for the claim, or to the whole passage if none do."""
-    best: dict[int, list[tuple[int, int, float]]] = {}
-    for number, start, end, score in judgement.evidence:
-        best.setdefault(number, []).append((start, end, score))
-    return [
-        _citation(passage, start, end, score)
-        for number, passage in enumerate(sources)
-        for start, end, score in best.get(number, [(0, len(passage.text), 0.0)])
-    ]
-
-
-def _citation(passage: Passage, start: int, end: int, score: float) -> Citation:
-    """Turn a range in a passage into a range in its document."""
-    return Citation(passage.document, passage.page, passage.start + start, passage.start + end, passage.text[start:end], score)
+def _compared(desk: Desk, claims: Sequence[Claim], policy: Policy, clock: _Clock) -> list[Claim]:
+    """Lay the claims beside the passages that they do not cite, unless nothing is to be checked."""
+    since = time.perf_counter()
+    compared = list(claims) if policy == "off" else with_contradictions(desk, with_suggestions(desk, claims))
+    clock.lap("compare", since)
+    return compared
 
 
 def _joined(claims: Sequence[Claim]) -> tuple[str, tuple[Claim, ...]]:
@@ -258,12 +300,13 @@ def _is_quoter(engine: Engine) -> bool:
     return isinstance(engine.generator, QuoteGenerator)
 
 
-def _abstain(engine: Engine, base: Answer, reason: str, clock: _Clock) -> Answer:
-    text = message("abstain", base.language)
-    return _finished(engine, replace(base, text=text, abstained=True, reason=reason), clock)
+def _abstain(engine: Engine, considered: Considered, reason: str, min_confidence: float | None) -> Answer:
+    base = considered.base
+    told = replace(base, text=message("abstain", base.language), abstained=True, reason=reason)
+    return _finished(engine, considered, told, min_confidence)
 
 
-def _finished(engine: Engine, complete: Answer, clock: _Clock) -> Answer:
+def _finished(engine: Engine, considered: Considered, complete: Answer, min_confidence: float | None) -> Answer:
     """Add the receipt: what is needed to check the answer again later."""
     receipt = make_receipt(
         complete,
@@ -272,5 +315,7 @@ def _finished(engine: Engine, complete: Answer, clock: _Clock) -> Answer:
         quoter=engine.quoter,
         checker=engine.checker,
         embedder_name=engine.embedder_name,
+        min_confidence=min_confidence,
+        is_repairing=engine.repair,
     )
-    return replace(complete, receipt=receipt, timings_ms=clock.total())
+    return replace(complete, receipt=receipt, timings_ms=considered.clock.total())

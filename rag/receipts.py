@@ -4,6 +4,7 @@
     answer_sha256      digest of the answer object, see `answer_digest`
     created_at         when the answer was given, UTC
     generator, embedder, retriever, checker, policy    names, versions and the settings that shaped the answer
+    repaired           whether the generator was asked to correct its draft, and did
     documents          SHA-256 of the file of every document that is cited, as it was retrieved
     loaders            version of the loaders that read it: the same file read anew may give another text
     passages           ids of the passages that were retrieved
@@ -13,12 +14,12 @@ A digest has no key: it shows an answer that was changed by accident or by hand,
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from rag.answers import Answer
+from rag.answers import Answer, Citation, Claim
 from rag.checker.check import Checker
 from rag.generators import Generator
 from rag.generators.quote import QuoteGenerator
@@ -37,9 +38,11 @@ def make_receipt(
     quoter: QuoteGenerator,
     checker: Checker,
     embedder_name: str,
+    min_confidence: float | None,
+    is_repairing: bool,
 ) -> dict[str, Any]:
     """Make the receipt of an answer that is complete but for it."""
-    cited = {citation.document for claim in (*answer.claims, *answer.withheld) for citation in claim.citations}
+    cited = {citation.document for claim in (*answer.claims, *answer.withheld) for citation in _named(claim)}
     found = {passage.document: passage for passage in answer.passages}
     rests_on = [found[name] for name in sorted(cited)]
     receipt = {
@@ -51,12 +54,26 @@ def make_receipt(
         "embedder": embedder_name,
         "retriever": {"name": retriever.name, "version": retriever.version, **asdict(retriever.settings)},
         "checker": {"name": checker.name, "version": checker.version, "threshold": checker.threshold},
-        "policy": {"max_quotes": quoter.max_quotes, "quote_threshold": quoter.threshold},
+        "policy": {
+            "name": answer.policy,
+            "repair": is_repairing,
+            "min_confidence": min_confidence,
+            "max_quotes": quoter.max_quotes,
+            "quote_threshold": quoter.threshold,
+        },
+        "repaired": answer.repaired,
         "documents": {passage.document: passage.sha256 for passage in rests_on},
         "loaders": {passage.document: passage.loaders_version for passage in rests_on},
         "passages": [passage.chunk for passage in answer.passages],
     }
     return {"id": receipt_id(receipt), **receipt}
+
+
+def _named(claim: Claim) -> Iterator[Citation]:
+    """Every place that the answer names for a claim."""
+    yield from (*claim.citations, *claim.contradicted_by)
+    if claim.suggestion is not None:
+        yield claim.suggestion
 
 
 def answer_digest(answer: Mapping[str, Any]) -> str:

@@ -40,6 +40,12 @@ class SavedChecker(BaseModel):
     threshold: float
 
 
+class SavedPolicy(BaseModel):
+    """What became of unsupported claims; the early versions had the one policy."""
+
+    name: str = "strict"
+
+
 class SavedReceipt(BaseModel):
     """A receipt; the early ones have neither `id` nor `answer_sha256` nor `loaders`."""
 
@@ -47,6 +53,7 @@ class SavedReceipt(BaseModel):
     answer_sha256: str | None = None
     created_at: str | None = None
     checker: SavedChecker | None = None
+    policy: SavedPolicy = SavedPolicy()
     documents: dict[str, str] = {}
     loaders: dict[str, int] = {}
     passages: list[str] = []

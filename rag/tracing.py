@@ -14,11 +14,11 @@ from ingest.store import Snapshot
 from rag.saved import SavedCitation, SavedReceipt
 
 # In order from good to bad; `rag.verification` says what each means.
-Status = Literal["confirmed", "moved", "source_changed", "source_gone", "unverifiable", "not_supported", "altered"]
+Status = Literal["confirmed", "moved", "marked", "source_changed", "source_gone", "unverifiable", "not_supported", "altered"]
 SourceState = Literal["unchanged", "changed", "reread", "renamed", "gone", "unknown"]
 
 _SEVERITY = {status: rank for rank, status in enumerate(get_args(Status))}
-GOOD: tuple[Status, ...] = ("confirmed", "moved")
+GOOD: tuple[Status, ...] = ("confirmed", "moved", "marked")
 
 
 @dataclass(frozen=True)

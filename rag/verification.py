@@ -1,11 +1,12 @@
 """Check an answer that was kept: whether its sources still say what it cites, and whether the checker still agrees.
 
 It works on the store alone, that is on the documents as they were last ingested; files are not looked at. Every citation and
-every claim gets one of these words, the answer that of its worst claim. The first two are good; the last two say that no
+every claim gets one of these words, the answer that of its worst claim. The first three are good; the last two say that no
 change of a source explains what was found.
 
     confirmed       the quote stands at its place, and the checker supports the claim on the words cited
     moved           so it is, but the words stand elsewhere now: in the document, or in the same file under another name
+    marked          the answer itself says that its sources do not support the claim, as an answer under the policy "mark" may
     source_changed  the document was changed since, and the quote stands in it no longer
     source_gone     the document is no longer in the store
     unverifiable    the store and the receipt do not say enough to tell
@@ -13,7 +14,9 @@ change of a source explains what was found.
     altered         the answer is not as it was given out: its parts, or its digests, do not belong together
 
 White space aside, words must be the same to count as the quote when they are looked for elsewhere; at their own place they
-must be the same to the letter. A digest has no key: forgery by somebody who renews it too shows in nothing but the sources.
+must be the same to the letter. The claims of an answer under the policy "off", which were never checked, are checked here for
+the first time, and the words that it has besides are let pass where they state nothing. A digest has no key: forgery by
+somebody who renews it too shows in nothing but the sources.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,6 +27,7 @@ from ingest.documents import Chunk
 from ingest.store import Snapshot
 from rag.answers import Judgement
 from rag.checker.check import Checker
+from rag.citations import parse_answer
 from rag.errors import InputError
 from rag.messages import is_message
 from rag.receipts import answer_digest, receipt_id
@@ -140,6 +144,10 @@ def _integrity(answer: Mapping[str, Any], saved: SavedAnswer) -> tuple[Digest, l
 
 def _unclaimed(saved: SavedAnswer) -> str:
     """The first words of the text that belong to no claim; empty if there are none."""
+    if saved.receipt.policy.name == "off":
+        stated = parse_answer(saved.text, ())
+        spans = [(claim.start, claim.end) for claim in saved.claims]
+        return next((s.text for s in stated if not any(a < s.end and s.start < b for a, b in spans)), "")
     position = 0
     for claim in sorted(saved.claims, key=lambda claim: claim.start):
         between = saved.text[position : claim.start]
@@ -159,6 +167,8 @@ def _notes(saved: SavedAnswer, digest: Digest, now: SavedChecker) -> list[str]:
         notes.append("the receipt does not name the checker that judged the answer")
     elif then != now:
         notes.append(f"judged by {_named(then)} then, by {_named(now)} now")
+    if saved.receipt.policy.name == "off":
+        notes.append("the answer was given out unchecked (policy off); its claims are checked here for the first time")
     return notes
 
 
@@ -229,9 +239,12 @@ def _status(
     """The word for a claim, and why, in words."""
     if saved.text[claim.start : claim.end] != claim.text:
         return "altered", "the answer's text does not say this at the claim's place"
+    policy = saved.receipt.policy.name
+    if policy == "mark" and claim.verdict != "supported":
+        return _marked(claim, traces)
     if not traces:
         return "not_supported", "it cites nothing"
-    if claim.verdict != "supported":
+    if claim.verdict != "supported" and policy != "off":
         return "not_supported", f"the answer itself calls it {claim.verdict}"
     status = worst(check.status for check in traces)
     detail = next(check.detail for check in traces if check.status == status)
@@ -243,6 +256,14 @@ def _status(
     if status in GOOD:
         return "unverifiable", "the quotes alone do not carry it, and the passages around them are no longer in the store"
     return status, detail
+
+
+def _marked(claim: SavedClaim, traces: Sequence[CitationCheck]) -> tuple[Status, str]:
+    """A claim that the answer calls unsupported: nothing rests on it, but what it quotes must have been there."""
+    status = worst(check.status for check in traces)
+    if status in ("not_supported", "altered"):
+        return status, next(check.detail for check in traces if check.status == status)
+    return "marked", f"the answer itself calls it {claim.verdict}"
 
 
 def _citation_json(check: CitationCheck) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from ingest.errors import IngestError
+from rag.answers import Policy
 from rag.errors import GeneratorError, QuestionError, RagError
 from rag.pipeline import Engine, answer
 from rag.retriever import Filters
@@ -47,6 +48,7 @@ class Query(BaseModel):
     types: list[str] = Field(default=[], max_length=20, description="file types to restrict the search to, such as pdf")
     sources: list[str] = Field(default=[], max_length=100, description="sources to restrict the search to")
     top_k: int | None = Field(default=None, ge=1, le=100, description="how many passages to answer from")
+    policy: Policy | None = Field(default=None, description="what becomes of unsupported claims; not set: as configured")
 
 
 def build_app(engine: Engine, *, max_concurrent: int = 4) -> FastAPI:
@@ -65,7 +67,14 @@ def build_app(engine: Engine, *, max_concurrent: int = 4) -> FastAPI:
         turns = [(turn.role, turn.text) for turn in body.turns]
         async with slots:
             result = await run_in_threadpool(
-                answer, engine, body.question, turns=turns, filters=filters, top_k=body.top_k, identity=uuid.uuid4().hex
+                answer,
+                engine,
+                body.question,
+                turns=turns,
+                filters=filters,
+                top_k=body.top_k,
+                identity=uuid.uuid4().hex,
+                policy=body.policy,
             )
         return result.to_json()
 

@@ -1,23 +1,48 @@
 """The seam to what writes answers: a request goes in, a draft comes out. Drafts are never trusted; the checker judges them.
 
+A generator that can correct its draft has an attribute `can_repair` that is true: it is asked once more, with what the check
+found. One that can hand its draft out while writing has a method `stream`.
+
 Implementations: `quote` (no language model), `llamacpp` (a GGUF file in process), `openai` (any compatible server).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from rag.answers import Passage
+from rag.answers import Passage, Verdict
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A claim of a draft that the check did not support; `reason` and `detail` are those of its judgement."""
+
+    text: str
+    verdict: Verdict
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A draft that is to be corrected: its text with markers, and the claims that failed."""
+
+    draft: str
+    failures: tuple[Failure, ...]
 
 
 @dataclass(frozen=True)
 class Request:
-    """A question with the passages to answer from. `turns` are the earlier turns of the conversation: (role, text)."""
+    """A question with the passages to answer from. `turns` are the earlier turns of the conversation: (role, text).
+
+    `earlier`: the request is for a correction of that draft.
+    """
 
     question: str
     passages: Sequence[Passage]
     language: str
     turns: tuple[tuple[str, str], ...] = ()
+    earlier: Earlier | None = None
 
 
 @dataclass(frozen=True)
@@ -55,3 +80,20 @@ class Generator(Protocol):
         Raises: GeneratorError when it cannot be reached, loaded or understood.
         """
         ...
+
+
+@runtime_checkable
+class StreamingGenerator(Protocol):
+    """A generator that can also hand its draft out piece by piece."""
+
+    def stream(self, request: Request) -> Iterator[str]:
+        """Give pieces of the draft as they are written; joined they are the text that `generate` would have given.
+
+        Raises: GeneratorError when it cannot be reached, loaded or understood, or breaks off.
+        """
+        ...
+
+
+def can_repair(generator: Generator) -> bool:
+    """True for a generator that can correct a draft when it is told what is wrong with it."""
+    return bool(getattr(generator, "can_repair", False))

@@ -15,7 +15,7 @@ from typing import Any
 from ingest.embedder import file_sha256
 from rag.errors import GeneratorError
 from rag.generators import Draft, Request
-from rag.generators.openai import clean_content
+from rag.generators.content import clean_content
 from rag.prompt import chat_messages, small_model_messages
 
 PACKAGED = "packaged:SmolLM2-135M"
@@ -50,6 +50,11 @@ class LlamaCppGenerator:
         self._server: Any = None
         self._is_small = False
         self._lock = threading.Lock()
+
+    @property
+    def can_repair(self) -> bool:
+        """A small model does not learn from a complaint; it would only write for as long again."""
+        return not self._is_small
 
     def generate(self, request: Request) -> Draft:
         """Write a draft.

@@ -133,3 +133,15 @@ def test_many_questions_at_once_get_their_own_answers(engine):
 
     got, asked = asyncio.run(go())
     assert got == asked
+
+
+def test_the_policy_is_taken_from_the_request_else_from_the_configuration(engine):
+    app = build_app(engine)
+    body = {"question": "What is the hotel limit in Madrid?"}
+    assert call(app, "POST", "/query", json=body).json()["receipt"]["policy"]["name"] == "strict"
+    unchecked = call(app, "POST", "/query", json={**body, "policy": "off"}).json()
+    assert unchecked["receipt"]["policy"]["name"] == "off"
+    assert {claim["reason"] for claim in unchecked["claims"]} == {"unchecked"}
+    wrong = call(app, "POST", "/query", json={**body, "policy": "lenient"})
+    assert wrong.status_code == 422
+    assert "policy" in wrong.json()["error"]["message"]

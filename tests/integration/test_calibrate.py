@@ -105,3 +105,10 @@ def test_what_cannot_be_done_is_told_before_anything_is_asked(command, arguments
     found, printed, told = command(*arguments)
     assert (found, printed) == (status, "")
     assert said in told
+
+
+def test_what_is_not_checked_cannot_be_calibrated(command, monkeypatch):
+    monkeypatch.setenv("RAG_ANSWER__POLICY", "off")
+    status, printed, told = command("--risk", "0.08")
+    assert (status, printed) == (2, "")
+    assert "policy `off`" in told

@@ -117,7 +117,14 @@ def test_the_receipt_says_what_shaped_the_answer(case):
     assert receipt["retriever"]["name"]
     assert receipt["retriever"]["version"]
     assert receipt["retriever"]["n_candidates"] == 100
-    assert receipt["policy"] == {"max_quotes": 3, "quote_threshold": None}
+    assert receipt["policy"] == {
+        "name": "strict",
+        "repair": True,
+        "min_confidence": None,
+        "max_quotes": 3,
+        "quote_threshold": None,
+    }
+    assert receipt["repaired"] is False
     assert receipt["loaders"] == {"leave.md": 1}
     assert list(receipt["documents"]) == ["leave.md"]
 

@@ -1,0 +1,160 @@
+"""From a draft to claims with verdicts: markers become citations of exact words, and each claim is judged on what it cites.
+
+It judges a claim on the passages that the draft cites for it, and only those. What becomes of the verdicts is not decided here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rag.answers import Citation, Claim, Judgement, Passage
+from rag.checker.check import Checker
+from rag.citations import DraftClaim, parse_answer, settled_claims, strip_markers
+from rag.confidence import answer_confidence
+from rag.generators import Draft, Quote
+
+# A claim, the texts that together are its evidence, and the sentence that it leans on.
+Item = tuple[str, Sequence[str], str]
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """A draft after the check: its `claims` in order, placed in `text`, which is the draft without markers.
+
+    `scores`: what each claim is worth for the confidence; of a quote it is the probability that it answers. `is_doubtful`: the
+    claims are quotes that the quoting generator would not have given by itself.
+    """
+
+    text: str
+    claims: tuple[Claim, ...]
+    scores: tuple[float, ...]
+    is_quoted: bool
+    is_doubtful: bool
+
+    @property
+    def supported(self) -> list[Claim]:
+        """The claims that the check supports."""
+        return [claim for claim in self.claims if claim.verdict == "supported"]
+
+    @property
+    def failed(self) -> list[Claim]:
+        """The claims that it does not; a doubtful quote was never said, so it cannot fail."""
+        return [] if self.is_doubtful else [claim for claim in self.claims if claim.verdict != "supported"]
+
+    @property
+    def confidence(self) -> float:
+        """Confidence in the supported claims, in [0, 1]."""
+        pairs = zip(self.claims, self.scores, strict=True)
+        return answer_confidence([score for claim, score in pairs if claim.verdict == "supported"], is_quoted=self.is_quoted)
+
+
+class Desk:
+    """The check of one answer. What it judged once it does not judge again, so a claim that was streamed keeps its verdict."""
+
+    def __init__(self, checker: Checker, passages: Sequence[Passage], *, is_checking: bool = True) -> None:
+        """Take what was retrieved; with `is_checking` false nothing is judged and every claim is called unchecked."""
+        self.checker = checker
+        self.passages = passages
+        self._is_checking = is_checking
+        self._known: dict[tuple[str, tuple[str, ...], str], Judgement] = {}
+
+    def review(self, draft: Draft) -> Reviewed:
+        """Take a draft apart and judge its claims.
+
+        Raises: CheckerError when the check cannot run.
+        """
+        quotes = draft.quotes or draft.doubtful
+        if quotes:
+            claims = tuple(self._quoted(quotes))
+            return Reviewed(draft.text, claims, tuple(quote.score for quote in quotes), True, bool(draft.doubtful))
+        text, found = self._stripped(draft.text, parse_answer(draft.text, self._ids, strict_markers=True))
+        claims = tuple(self._judged(found))
+        return Reviewed(text, claims, tuple(claim.score for claim in claims), False, False)
+
+    def settled(self, text: str, after: int) -> list[Claim]:
+        """Judge those claims of a draft still being written that nothing to come can change, but for the first `after`."""
+        claims = settled_claims(text, self._ids, strict_markers=True)
+        return self._judged(self._stripped(text, claims)[1][after:]) if len(claims) > after else []
+
+    def judge_all(self, items: Sequence[Item]) -> list[Judgement]:
+        """Judge (claim, evidence, context), all that is new in one call of the checker."""
+        keys = [(claim, tuple(evidence), context) for claim, evidence, context in items]
+        new = [key for key in dict.fromkeys(keys) if key not in self._known]
+        self._known.update(zip(new, self.checker.judge_all(new), strict=True))
+        return [self._known[key] for key in keys]
+
+    @property
+    def _ids(self) -> Mapping[str, int]:
+        """The numbers by which a draft names passages."""
+        return {str(number): number for number in range(1, len(self.passages) + 1)}
+
+    def _stripped(self, text: str, claims: Sequence[DraftClaim]) -> tuple[str, tuple[DraftClaim, ...]]:
+        return strip_markers(text, claims, ids=self._ids, strict_markers=True)
+
+    def _quoted(self, quotes: Sequence[Quote]) -> list[Claim]:
+        """A quote is its own claim; it is judged against the words that it cites like any other."""
+        claims = []
+        for quote in quotes:
+            passage = self.passages[quote.passage]
+            text = passage.text[quote.start : quote.end]
+            judgement = self.judge_all([(text, [text], "")])[0] if self._is_checking else UNCHECKED
+            cited = (citation(passage, quote.start, quote.end, judgement.score),)
+            claims.append(Claim(text, 0, len(text), cited).judged(judgement))
+        return claims
+
+    def _judged(self, drafts: Sequence[DraftClaim]) -> list[Claim]:
+        """Claims of generated text, each judged against the passages that it cites."""
+        cited = [[self.passages[int(marker) - 1] for marker in draft.markers] for draft in drafts]
+        if self._is_checking:
+            items = [(draft.text, evidence_of(sources), draft.context) for draft, sources in zip(drafts, cited, strict=True)]
+            judgements = [_with_markers(*pair) for pair in zip(drafts, self.judge_all(items), strict=True)]
+        else:
+            judgements = [UNCHECKED] * len(drafts)
+        return [
+            Claim(draft.text, draft.start, draft.end, context=draft.context).judged(judgement, _cite(sources, judgement))
+            for draft, sources, judgement in zip(drafts, cited, judgements, strict=True)
+        ]
+
+
+UNCHECKED = Judgement("not_enough", 0.0, "unchecked")
+
+
+def evidence_of(passages: Sequence[Passage]) -> list[str]:
+    """What a claim that cites these passages is judged on: their texts, in order, then what stands above them."""
+    # Title and headings say what a passage is about: a name that stands only there is no invention.
+    return [*(p.text for p in passages), *dict.fromkeys(p.context for p in passages if p.context)]
+
+
+def citation(passage: Passage, start: int, end: int, score: float) -> Citation:
+    """Turn a range in a passage into a range in its document."""
+    return Citation(passage.document, passage.page, passage.start + start, passage.start + end, passage.text[start:end], score)
+
+
+def best_citation(passage: Passage, judgement: Judgement) -> Citation | None:
+    """The words of a passage that speak most for a claim that was judged on it alone; None if none do."""
+    spans = [(score, start, end) for number, start, end, score in judgement.evidence if number == 0]
+    if not spans:
+        return None
+    score, start, end = max(spans)
+    return citation(passage, start, end, score)
+
+
+def _with_markers(draft: DraftClaim, judgement: Judgement) -> Judgement:
+    """A marker that names nothing, or no marker at all, outweighs whatever else the check found."""
+    if draft.unresolved:
+        marker = draft.unresolved[0]
+        return Judgement("not_enough", 0.0, "unresolved_marker", f"[{marker}] names no passage")
+    if not draft.markers:
+        return Judgement("not_enough", 0.0, "uncited")
+    return judgement
+
+
+def _cite(sources: Sequence[Passage], judgement: Judgement) -> list[Citation]:
+    """Resolve each cited passage to the words in it that speak for the claim, or to the whole passage if none do."""
+    best: dict[int, list[tuple[int, int, float]]] = {}
+    for number, start, end, score in judgement.evidence:
+        best.setdefault(number, []).append((start, end, score))
+    return [
+        citation(passage, start, end, score)
+        for number, passage in enumerate(sources)
+        for start, end, score in best.get(number, [(0, len(passage.text), 0.0)])
+    ]

@@ -1,0 +1,76 @@
+"""An answer as it comes: events for each stage, for each claim once it is checked, and at the end the answer.
+
+    ("status", stage)     a stage begins
+    ("claim", Claim)      a claim that will stand in the answer; its positions count in the draft, and what other passages say
+                          of it comes with the answer
+    ("answer", Answer)    the answer, the same that `rag.pipeline.answer` gives
+
+Nothing is told before it was checked, unless the policy is "off", and nothing that was told is taken back: where the whole
+answer may yet be withheld because of `min_confidence`, claims are told only once that is decided.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from rag.answers import Claim, Policy
+from rag.drafts import Desk
+from rag.generators import Draft, Generator, Request, StreamingGenerator
+from rag.pipeline import Considered, Engine, Event, Steps, considering, decide, is_shown
+from rag.retriever import Filters
+
+
+def answer_events(
+    engine: Engine,
+    question: str,
+    *,
+    turns: Sequence[tuple[str, str]] = (),
+    filters: Filters | None = None,
+    top_k: int | None = None,
+    identity: str | None = None,
+    policy: Policy | None = None,
+) -> Iterator[Event]:
+    """Answer one question from the store, telling of the work as it goes; nothing happens before the first event is taken.
+
+    `turns`: earlier turns of the conversation, (role, text). `policy` None: the engine's. Raises: QuestionError,
+    GeneratorError, CheckerError, StoreError.
+    """
+    steps = considering(engine, question, turns, filters, top_k, identity, policy, _write_as_it_comes)
+    is_held = engine.min_confidence is not None and (policy or engine.policy) != "off"
+    told: Counter[tuple[str, str]] = Counter()
+    considered: Considered | None = None
+    while considered is None:
+        try:
+            event = next(steps)
+        except StopIteration as stop:
+            considered = stop.value
+            break
+        if event[0] == "claim":
+            if is_held:
+                continue
+            told[_name(event[1])] += 1
+        yield event
+    answer = decide(engine, considered, engine.min_confidence)
+    for claim in answer.claims:
+        if told[_name(claim)] > 0:
+            told[_name(claim)] -= 1
+        else:
+            yield "claim", claim
+    yield "answer", answer
+
+
+def _write_as_it_comes(generator: Generator, request: Request, desk: Desk, policy: Policy) -> Steps[tuple[Draft, int]]:
+    """Write the draft and tell of its claims while it is written, where the generator can."""
+    if not isinstance(generator, StreamingGenerator):
+        return generator.generate(request), 0
+    text, n_settled = "", 0
+    for piece in generator.stream(request):
+        text += piece
+        settled = desk.settled(text, n_settled)
+        n_settled += len(settled)
+        yield from (("claim", claim) for claim in settled if is_shown(claim, policy))
+    return Draft(text=text), n_settled
+
+
+def _name(claim: Claim) -> tuple[str, str]:
+    """What a claim is known by before and after it has its place in the answer."""
+    return claim.text, claim.verdict
