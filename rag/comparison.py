@@ -16,7 +16,7 @@ from rag.phrases import leans_on_context
 
 _MAX_SUGGESTING = 8  # passages looked at for each failed claim, the best first: a guess that bounds the cost
 _MAX_CONTRADICTING = 5
-_TELLING = frozenset({"number", "date", "negation"})
+_TELLING = frozenset({"number", "date", "negation", "comparison"})
 # Share of the claim's other words that the closest sentence holds: lower, and sentences on different things count as rivals.
 _MIN_SAME = 0.8
 _MIN_OTHER_WORDS = 3  # fewer, as in "Valid from ..." or "Capacity | ...", do not say what a figure is of

@@ -1,7 +1,7 @@
 """How sure the product is of an answer: one number in [0, 1], for which `rag calibrate` sets the threshold of abstaining.
 
-Every signal about a whole answer comes in here and nowhere else. A further one, such as a judgement whether the passages answer
-the question at all, may only lower the number: then an answer that it alone puts below the threshold need not be generated.
+Of generated text it is the lower of two: the support of its claims, and how likely it is that the passages answer the question
+at all. The second can only lower the number, so an answer that it alone puts below the threshold need not be generated.
 """
 
 from collections.abc import Sequence

@@ -5,9 +5,11 @@ from pathlib import Path
 from ingest.embedder import Embedder
 from ingest.store import Store
 from rag.checker.check import Checker
+from rag.checker.entailment import CrossEncoderSupport
 from rag.checker.hub import HubSupport
 from rag.checker.support import LogisticSupport, SupportModel
 from rag.config import GeneratorConfig, RagConfig
+from rag.crossencoder.runtime import CrossEncoder
 from rag.generators import Generator
 from rag.generators.quote import QuoteGenerator
 from rag.pipeline import Engine
@@ -27,19 +29,19 @@ def build_retriever(config: RagConfig, embedder: Embedder | None = None) -> Retr
     return Retriever(store, embedder, settings)
 
 
-def build_support_model(config: RagConfig) -> SupportModel:
-    """Make the model that says how far evidence supports a claim."""
+def build_support_model(config: RagConfig, network: CrossEncoder | None = None) -> SupportModel:
+    """Make the model that says how far evidence supports a claim; `network` is the shipped one where it is loaded already."""
     if not config.checker.model:
-        return LogisticSupport()
+        return CrossEncoderSupport(network)
     return LogisticSupport() if config.checker.model == "overlap" else HubSupport(config.checker.model)
 
 
-def build_checker(config: RagConfig) -> Checker:
+def build_checker(config: RagConfig, network: CrossEncoder | None = None) -> Checker:
     """Make the checker.
 
     Raises: CheckerError.
     """
-    return Checker(_or_none(config.checker.threshold), model=build_support_model(config))
+    return Checker(_or_none(config.checker.threshold), model=build_support_model(config, network))
 
 
 def build_generator(config: GeneratorConfig, quoter: QuoteGenerator) -> Generator:
@@ -79,12 +81,18 @@ def build_engine(config: RagConfig, embedder: Embedder | None = None) -> Engine:
     Raises: StoreError, GeneratorError, CheckerError.
     """
     embedder = embedder or config.embedder.embedder()
-    quoter = QuoteGenerator(embedder, threshold=_or_none(config.answer.quote_threshold), max_quotes=config.answer.max_quotes)
+    network = CrossEncoder()
+    quoter = QuoteGenerator(
+        embedder,
+        threshold=_or_none(config.answer.quote_threshold),
+        max_quotes=config.answer.max_quotes,
+        network=network,
+    )
     return Engine(
         retriever=build_retriever(config, embedder),
         generator=build_generator(config.generator, quoter),
         quoter=quoter,
-        checker=build_checker(config),
+        checker=build_checker(config, network),
         embedder_name=embedder.name,
         top_k=config.retriever.top_k,
         max_question_chars=config.answer.max_question_chars,

@@ -15,7 +15,7 @@ from ingest.analysis import content_terms, detect_language
 from rag.answers import Answer, Claim, Policy
 from rag.checker.check import Checker
 from rag.comparison import with_contradictions, with_suggestions
-from rag.confidence import answer_confidence
+from rag.confidence import DECIMALS, answer_confidence
 from rag.drafts import Desk, Reviewed
 from rag.errors import GeneratorError, QuestionError
 from rag.generators import Draft, Request, can_repair
@@ -164,6 +164,13 @@ def considering(
     to_quote = Request(alone, passages, language)
     request = to_quote if _is_quoter(engine) else Request(question, passages, language, tuple(turns))
     desk = Desk(engine.checker, passages, is_checking=policy != "off")
+    answerable = 1.0
+    if not _is_quoter(engine) and policy != "off":
+        since = time.perf_counter()
+        answerable = engine.quoter.answerable(to_quote)
+        clock.lap("read", since)
+        if engine.min_confidence is not None and answerable < engine.min_confidence:
+            return Considered(replace(base, confidence=round(answerable, DECIMALS)), (), False, clock)
     yield "status", "generate"
     since = time.perf_counter()
     draft, n_told = yield from write(engine.generator, request, desk, policy)
@@ -185,6 +192,8 @@ def considering(
         reviewed = _quoted(engine, to_quote, desk, clock)
         shown = [claim for claim in reviewed.claims if is_shown(claim, policy)]
         base = replace(base, reason="fallback_quotes", confidence=reviewed.confidence)
+    if not reviewed.is_quoted:
+        base = replace(base, confidence=min(base.confidence, round(answerable, DECIMALS)))
     text = reviewed.text if policy == "off" and not reviewed.is_quoted else None
     return Considered(base, tuple(_compared(desk, shown, policy, clock)), reviewed.is_doubtful, clock, text)
 
@@ -200,10 +209,10 @@ def decide(engine: Engine, considered: Considered, min_confidence: float | None)
     least = None if base.policy == "off" else min_confidence
     if not base.passages:
         return _abstain(engine, considered, "nothing_retrieved", least)
+    if least is not None and base.confidence < least and (shown or base.confidence > 0):
+        return _abstain(engine, considered, "low_confidence", least)
     if not shown or (least is None and considered.is_doubtful):
         return _abstain(engine, considered, "no_evidence", least)
-    if least is not None and base.confidence < least:
-        return _abstain(engine, considered, "low_confidence", least)
     text, claims = _joined(shown) if considered.text is None else (considered.text, shown)
     return _finished(engine, considered, replace(base, text=text, claims=claims), least)
 

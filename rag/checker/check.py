@@ -11,10 +11,11 @@ from math import isfinite
 from typing import Any
 
 from rag.answers import Judgement, Verdict
+from rag.checker.entailment import CrossEncoderSupport
 from rag.checker.evidence import Evidence, Source, squeeze
 from rag.checker.gates import Finding, find_misses
 from rag.checker.misplaced import find_misplaced
-from rag.checker.support import Alignment, LogisticSupport, Reading, Support, SupportModel
+from rag.checker.support import Alignment, Reading, Support, SupportModel
 from rag.checker.turned import find_turned
 from rag.citations import DraftClaim, parse_answer
 from rag.errors import CheckerError
@@ -35,11 +36,11 @@ class Checker:
     """Judges claims. Give a `model` to put another support score in the place of the regression; the gates stay."""
 
     def __init__(self, threshold: float | None = None, *, model: SupportModel | None = None) -> None:
-        """Set the checker up; `model` None means the words alone, `threshold` None the model's own.
+        """Set the checker up; `model` None means the shipped cross-encoder, `threshold` None the model's own.
 
         Raises: CheckerError for a threshold outside (0, 1).
         """
-        self.model: SupportModel = model or LogisticSupport()
+        self.model: SupportModel = model or CrossEncoderSupport()
         self.threshold = self.model.threshold if threshold is None else threshold
         if not 0 < self.threshold < 1:
             raise CheckerError(

@@ -19,6 +19,7 @@ from rag.crossencoder.runtime import CrossEncoder, Read
 
 _MOST = 8.0  # log-odds beyond this are no surer
 _DOUBTED = 3  # the words doubted most
+_MIN_SHARED = 0.5  # of the claim's words in its closest sentence, from which that sentence can contradict it
 
 
 class CrossEncoderSupport:
@@ -29,7 +30,7 @@ class CrossEncoderSupport:
         found = parameters or json.loads(files("rag.checker").joinpath("entailment.json").read_text(encoding="utf-8"))
         self._network = network or CrossEncoder()
         self.name = str(found["name"])
-        self.version = str(found["version"])
+        self.version = f"{found['version']}-{found['weights_sha256']}"
         self.threshold = float(found["threshold"])
         self._word_threshold = float(found["word_threshold"])
         self._weights = {str(name): float(value) for name, value in found["weights"].items()}
@@ -49,7 +50,8 @@ class CrossEncoderSupport:
     def _support(self, reading: Reading, read: Read, found: Pair, at: int) -> Support:
         values = {**reading.features, **network_features(read, found, at)}
         logit = self._intercept + sum(weight * values[name] for name, weight in self._weights.items())
-        is_contradicted = int(np.argmax(read.support)) == 1
+        # It was taught contradiction on claims close to their evidence; of an unrelated text it says anything.
+        is_contradicted = values["net_contradicted"] > 0 and values["best"] >= _MIN_SHARED
         return Support(sigmoid(logit), is_contradicted, doubted_words(reading.claim, read, found, at, self._word_threshold))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ingest.analysis import fold, stem, stopwords
 from rag.checker.gates import Finding, Kind, folded_words
 from rag.checker.support import Alignment
-from rag.checker.wording import CONFLICTS, DEGREES, HEDGED_NEGATIONS, NEGATIONS, OPPOSITES
+from rag.checker.wording import CONFLICTS, DEGREES, HEDGED_NEGATIONS, NEGATIONS, OPPOSITES, TRUTH
 
 _MIN_SHARE = 0.5  # of the claim that a sentence must hold for its markers to be compared
 _NEAR_BEST = 0.15  # share by which another sentence may stay behind the closest and still speak for the claim
@@ -122,7 +122,7 @@ def _scope(
     """Stems of the content words after a marker, up to the end of the clause, or before it where none follows."""
     after = []
     for index, name in content:
-        if index < high:
+        if index < high or words[index][0] in TRUTH:  # "it is not true that the pump is safe" denies the pump's being safe
             continue
         if any(mark in text[words[high - 1][2] : words[index][1]] for mark in ",;:.()"):
             break

@@ -11,6 +11,8 @@ NEGATIONS = {
     "de": frozenset("nicht kein keine keinen keiner nie niemals ohne weder".split()),
     "fr": frozenset("ne pas jamais aucun aucune sans".split()),
 }
+# What is denied where these follow a negation is the clause after them.
+TRUTH = frozenset("true case correct right fact cierto verdad correcto wahr richtig vrai".split())
 # Verbs that deny by themselves; with one of them on either side, counting negations proves nothing.
 HEDGED_NEGATIONS = frozenset(
     """avoid avoids avoided avoiding fail fails failed refuse refuses refused unable impossible prevent prevents prevented

@@ -4,7 +4,9 @@ The weights are `weights.onnx` beside this file; `MODEL_CARD.md` says what they 
 """
 
 import hashlib
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.resources import files
@@ -17,7 +19,6 @@ from numpy.typing import NDArray
 from rag.crossencoder.inputs import Pair
 from rag.errors import CheckerError
 
-_BATCH_TOKENS = 2048  # bounds the memory of one call
 Floats = NDArray[np.float32]
 
 
@@ -43,7 +44,7 @@ class CrossEncoder:
     def __init__(self, path: Path | None = None, threads: int = 0) -> None:
         """Take the weights of the package, or those at `path`; `threads` 0 means all cores."""
         self.path = path or Path(str(files("rag.crossencoder").joinpath("weights.onnx")))
-        self._threads = threads
+        self._threads = threads or os.cpu_count() or 1
 
     @property
     def version(self) -> str:
@@ -51,16 +52,17 @@ class CrossEncoder:
         return _digest(self.path)
 
     @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._threads, thread_name_prefix="cross-encoder")
+
+    @cached_property
     def _session(self) -> Any:
         import onnxruntime
 
         if not self.path.is_file():
-            raise CheckerError(
-                f"cannot load the cross-encoder: `{self.path.name}` is missing. Install the package again, or name the file in "
-                "checker.weights."
-            )
+            raise CheckerError(f"cannot load the cross-encoder: `{self.path.name}` is missing. Install the package again.")
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._threads
+        options.intra_op_num_threads = 1
         options.log_severity_level = 3
         try:
             return onnxruntime.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
@@ -71,45 +73,27 @@ class CrossEncoder:
             ) from error
 
     def read(self, pairs: Sequence[Pair]) -> list[Read]:
-        """Read pairs, those of about the same length together; one result for each, in their order.
+        """Read pairs, one on each core; one result for each, in their order.
+
+        Each pair is a call of its own: in a batch the scale of the 8-bit activations, and so a verdict, would hang on what else
+        is in it.
 
         Raises: CheckerError when the weights cannot be loaded.
         """
-        found: list[Read | None] = [None] * len(pairs)
-        order = sorted(range(len(pairs)), key=lambda i: len(pairs[i].ids))
-        batch: list[int] = []
-        for i in order:
-            if batch and (len(batch) + 1) * len(pairs[i].ids) > _BATCH_TOKENS:
-                self._read(pairs, batch, found)
-                batch = []
-            batch.append(i)
-        if batch:
-            self._read(pairs, batch, found)
-        return [item for item in found if item is not None]
+        if len(pairs) < 2:
+            return [self._read(given) for given in pairs]
+        _ = self._session  # loaded once, before the threads ask for it
+        return list(self._pool.map(self._read, pairs))
 
-    def _read(self, pairs: Sequence[Pair], batch: Sequence[int], found: list[Read | None]) -> None:
-        width = max(len(pairs[i].ids) for i in batch)
-        ids, mask, types = (np.zeros((len(batch), width), dtype=np.int64) for _ in range(3))
-        for row, i in enumerate(batch):
-            size = len(pairs[i].ids)
-            ids[row, :size] = pairs[i].ids
-            mask[row, :size] = 1
-            types[row, pairs[i].second_at : size] = 1
-        support, answers, tags, spans = self._session.run(None, {"ids": ids, "mask": mask, "types": types})
-        for row, i in enumerate(batch):
-            n_first, at, end = len(pairs[i].first), pairs[i].second_at, pairs[i].second_at + len(pairs[i].second)
-            places = [0, *range(at, end)]
-            found[i] = Read(
-                support[row], float(answers[row]), tags[row, 1 : n_first + 1], spans[row, places, 0], spans[row, places, 1]
-            )
+    def _read(self, given: Pair) -> Read:
+        ids = np.array([given.ids], dtype=np.int64)
+        inputs = {"ids": ids, "mask": np.ones_like(ids), "types": np.array([given.types()], dtype=np.int64)}
+        support, answers, tags, spans = self._session.run(None, inputs)
+        places = [0, *range(given.second_at, given.second_at + len(given.second))]
+        n_first = len(given.first)
+        return Read(support[0], float(answers[0]), tags[0, 1 : n_first + 1], spans[0, places, 0], spans[0, places, 1])
 
 
 @lru_cache(maxsize=4)
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-
-
-def softmax(logits: Floats) -> Floats:
-    """Probabilities of exclusive classes, along the last axis."""
-    mass = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(mass / mass.sum(axis=-1, keepdims=True), dtype=np.float32)

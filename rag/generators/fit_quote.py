@@ -27,6 +27,7 @@ from ingest.documents import Chunk
 from ingest.embedder import Embedder, SentenceTransformerEmbedder
 from ingest.loaders import load_file
 from rag.answers import Passage
+from rag.crossencoder.training.held_out import is_held_out, topic
 from rag.evaluation.caching import CachingEmbedder
 from rag.generators import Request
 from rag.generators.quote import QuoteGenerator, Ranked, question_features
@@ -45,7 +46,7 @@ _WRONG_SHARE = 0.25  # of unanswerable questions that may be answered, on the se
 _FOR = frozenset(
     """own own_plain own_whole above window passage passage_whole heaviest pairs cosine fresh lowest rank asked kind_why
     kind_money kind_duration kind_percent kind_number kind_when kind_where kind_who logit lead top_passage top_cosine
-    top_own""".split()
+    top_own net_passage net_span net_best top_net_passage top_net_span""".split()
 )
 _AGAINST = frozenset(
     """missing gap gaps figure_missing_own figure_missing_above figure_missing name_missing_own name_missing_above name_missing
@@ -158,6 +159,8 @@ def right_candidates(question: Mapping[str, Any], passages: Sequence[Passage], r
 def examples(name: str, folder: Path, embedder: Embedder, limit: int | None) -> Iterator[Example]:
     """Retrieve for the questions of a set and compute the features of every candidate sentence."""
     chunks, questions = load_set(folder, embedder)
+    # What the cross-encoder was taught on it knows too well to say how far it can be trusted.
+    questions = [question for question in questions if is_held_out(name, topic(question))]
     if limit is not None and limit < len(questions):
         questions = random.Random(7).sample(questions, limit)
     index = MemoryIndex(chunks, embedder, questions[0]["lang"])

@@ -1,8 +1,8 @@
 """The voice without a language model: answers by quoting the sentences that answer, and declines when none does.
 
-Sentences are ranked by a logistic regression over language-neutral features, and a second one says from the best of them how
-likely it is that the passages answer at all (`quote.json`, which says how both were fitted). It cannot reason over several
-sentences, compute, or see that two wordings mean the same beyond what the embedder sees.
+Sentences are ranked by a logistic regression over language-neutral features and what the cross-encoder reads in the passages,
+and a second one says from the best of them how likely it is that the passages answer at all (`quote.json`, which says how both
+were fitted). It cannot reason over several sentences or compute.
 """
 
 import json
@@ -15,8 +15,10 @@ from typing import Any
 from ingest.embedder import Embedder
 from ingest.sentences import trim
 from rag.answers import Passage
+from rag.crossencoder.runtime import CrossEncoder
 from rag.generators import Draft, Quote, Request
 from rag.generators.quote_features import Asked, Candidate, features, find_candidates, lexical_score
+from rag.generators.quote_network import network_features
 from rag.generators.quote_reading import MAX_QUOTE_CHARS
 
 _MAX_CANDIDATES = 40
@@ -57,8 +59,9 @@ class QuoteGenerator:
         threshold: float | None = None,
         max_quotes: int = 3,
         parameters: Mapping[str, Any] | None = None,
+        network: CrossEncoder | None = None,
     ) -> None:
-        """Without an embedder sentences are judged by their words alone. `parameters` None: those of the package."""
+        """Without an embedder sentences are not compared by meaning. `parameters`, `network` None: those of the package."""
         found = parameters or json.loads(files("rag.generators").joinpath("quote.json").read_text(encoding="utf-8"))
         self.version = str(found["version"])
         self._pick = Line(found["pick"])
@@ -67,6 +70,7 @@ class QuoteGenerator:
         self._further = float(found["further"])
         self.threshold = threshold
         self._embedder = embedder
+        self._network = network or CrossEncoder()
         self.max_quotes = max_quotes
 
     def generate(self, request: Request) -> Draft:
@@ -77,11 +81,22 @@ class QuoteGenerator:
         ranked = self.rank(request)
         if not ranked:
             return Draft(declined=True)
-        probability = sigmoid(self._answer.logit(question_features(ranked)))
+        probability = self._probability(ranked)
         is_known = bool(ranked[0].features["has_cosine"])
         threshold = self._thresholds["known" if is_known else "unknown"] if self.threshold is None else self.threshold
         quotes = self._quotes(request.passages, ranked, probability)
         return Draft(declined=True, doubtful=quotes) if probability < threshold else Draft(quotes=quotes)
+
+    def answerable(self, request: Request) -> float:
+        """Probability in [0, 1] that the passages answer the question at all.
+
+        Raises: EmbedderError, CheckerError when a model cannot be loaded.
+        """
+        ranked = self.rank(request)
+        return self._probability(ranked) if ranked else 0.0
+
+    def _probability(self, ranked: Sequence[Ranked]) -> float:
+        return sigmoid(self._answer.logit(question_features(ranked)))
 
     def rank(self, request: Request) -> list[Ranked]:
         """The candidates that are worth a close look, best first."""
@@ -93,9 +108,10 @@ class QuoteGenerator:
         order = sorted(range(len(candidates)), key=lambda i: (-rough[i], i))[:_MAX_CANDIDATES]
         chosen = [candidates[i] for i in sorted(order)]
         cosines = self._cosines(request, chosen)
+        reads = network_features(self._network, request.question, request.passages, chosen)
         ranked = []
-        for candidate, cosine in zip(chosen, cosines, strict=True):
-            values = features(asked, candidate, candidate.passage, cosine)
+        for candidate, cosine, read in zip(chosen, cosines, reads, strict=True):
+            values = features(asked, candidate, candidate.passage, cosine) | read
             if values["rival"]:
                 continue  # it speaks of another member of the series: worse than no answer, however well it fits
             ranked.append(Ranked(candidate, values, self._pick.logit(values)))
@@ -143,6 +159,8 @@ def question_features(ranked: Sequence[Ranked]) -> dict[str, float]:
         "top_passage": max(item.features["passage"] for item in ranked),
         "top_cosine": max(item.features["cosine"] for item in ranked),
         "top_own": max(item.features["own"] for item in ranked),
+        "top_net_passage": max(item.features["net_passage"] for item in ranked),
+        "top_net_span": max(item.features["net_span"] for item in ranked),
     }
 
 

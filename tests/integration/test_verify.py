@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from ingest.chunker import ChunkerSettings
+from ingest.loaders import LOADERS_VERSION
 from ingest.pipeline import ingest_folder
 from ingest.store import Store
 from rag.checker.check import Checker
@@ -125,7 +126,7 @@ def test_the_receipt_says_what_shaped_the_answer(case):
         "quote_threshold": None,
     }
     assert receipt["repaired"] is False
-    assert receipt["loaders"] == {"leave.md": 1}
+    assert receipt["loaders"] == {"leave.md": LOADERS_VERSION}
     assert list(receipt["documents"]) == ["leave.md"]
 
 

@@ -30,8 +30,17 @@ from rag.evaluation.checking import calibration
 
 SEED = 20
 FOLDS = 5
-FEATURES = ("all", "all_weighted", "all_whole", "best", "window", "three", "pairs", "words", "net_support", "net_doubts")
-RISING = frozenset(FEATURES) - {"words", "net_doubts"}
+_WORDS = ("all", "all_weighted", "all_whole", "best", "window", "three", "pairs", "words")
+_TAGS = ("net_doubt", "net_doubts", "net_doubt_mean")
+FEATURES = (*_WORDS, "net_support", "net_contradicted", *_TAGS)
+RISING = frozenset((*_WORDS, "net_support")) - {"words"}
+_ABLATIONS: dict[str, tuple[str, ...]] = {
+    "gates alone": (),
+    "gates and words": _WORDS,
+    "gates and network": ("net_support", "net_contradicted", *_TAGS),
+    "all without the tag head": (*_WORDS, "net_support", "net_contradicted"),
+    "all": FEATURES,
+}
 _WORD_THRESHOLDS = tuple(np.arange(-3.0, 2.1, 0.25))
 
 
@@ -73,7 +82,8 @@ def main() -> None:
     network = CrossEncoder(options.weights)
     answers = read_answers([pair for pair in pairs if source_digest(pair) in set(kept)], network)
     parameters, report = fit(answers)
-    parameters["fitted"] = f"{report['n_answers']} answers of ragtruth_train that weights {network.version} did not see"
+    parameters["weights_sha256"] = network.version
+    parameters["fitted"] = f"{report['n_answers']} answers of ragtruth_train that the network did not see"
     for path, value in ((options.out, parameters), (options.result, report | {"parameters": parameters})):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
@@ -82,22 +92,14 @@ def main() -> None:
 
 def fit(answers: Sequence[Answered]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The regression, the thresholds, and what they reach on sources left out."""
-    sources = sorted({answer.source for answer in answers})
-    random.Random(SEED).shuffle(sources)
-    fold = {source: number % FOLDS for number, source in enumerate(sources)}
-    folds = np.array([fold[answer.source] for answer in answers])
-    scores = [np.zeros(0)] * len(answers)
-    for number in range(FOLDS):
-        weights, intercept = _fitted([a for a, own in zip(answers, folds, strict=True) if own != number])
-        for i in np.flatnonzero(folds == number).tolist():
-            scores[i] = _claim_scores(answers[i], weights, intercept)
+    scores = _left_out_scores(answers, FEATURES)
     gold = np.array([answer.is_unsupported for answer in answers])
-    whole = np.array([min(row, default=1.0) for row in scores])
+    whole = _answer_scores(scores)
     threshold = best_threshold(whole, gold)
     probabilities = np.array([s for row, answer in zip(scores, answers, strict=True) for s in row[_scored(answer)]])
     right = np.array([not c.is_wrong for a in answers for c in a.claims if c.values is not None and not c.has_failed])
     word_threshold, word_f1 = _word_threshold(answers, scores, threshold)
-    weights, intercept = _fitted(answers)
+    weights, intercept = _fitted(answers, FEATURES)
     report = {
         "n_answers": len(answers),
         "n_claims": sum(len(answer.claims) for answer in answers),
@@ -105,6 +107,7 @@ def fit(answers: Sequence[Answered]) -> tuple[dict[str, Any], dict[str, Any]]:
         "answer_auroc": round(100 * float(roc_auc_score(gold, -whole)), 2),
         "claim_auroc": round(100 * float(roc_auc_score(right, probabilities)), 2),
         "word_f1": round(100 * word_f1, 2),
+        "ablation": {name: _reached(answers, used, gold) for name, used in _ABLATIONS.items()},
         "calibration": calibration(probabilities, right),
         "seed": SEED,
     }
@@ -119,10 +122,44 @@ def fit(answers: Sequence[Answered]) -> tuple[dict[str, Any], dict[str, Any]]:
     return parameters, report
 
 
-def _fitted(answers: Sequence[Answered]) -> tuple[NDArray[np.float64], float]:
+def _reached(answers: Sequence[Answered], used: Sequence[str], gold: NDArray[np.bool_]) -> dict[str, float]:
+    """Figures on sources left out with only these features; without any, the gates decide alone."""
+    whole = _answer_scores(_left_out_scores(answers, used))
+    wrong = whole < best_threshold(whole, gold) if used else whole < 1
+    return {
+        "answer_f1": round(100 * float(f1_score(gold, wrong)), 2),
+        "answer_auroc": round(100 * float(roc_auc_score(gold, -whole)), 2),
+    }
+
+
+def _left_out_scores(answers: Sequence[Answered], used: Sequence[str]) -> list[NDArray[np.float64]]:
+    """Scores of the claims of each answer from a fit that its source had no part in."""
+    sources = sorted({answer.source for answer in answers})
+    random.Random(SEED).shuffle(sources)
+    fold = {source: number % FOLDS for number, source in enumerate(sources)}
+    folds = np.array([fold[answer.source] for answer in answers])
+    scores = [np.zeros(0)] * len(answers)
+    for number in range(FOLDS):
+        rest = [answer for answer, own in zip(answers, folds, strict=True) if own != number]
+        weights, intercept = _fitted(rest, used) if used else (np.zeros(len(FEATURES)), 50.0)
+        for i in np.flatnonzero(folds == number).tolist():
+            scores[i] = _claim_scores(answers[i], weights, intercept)
+    return scores
+
+
+def _answer_scores(scores: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    return np.array([min(row, default=1.0) for row in scores])
+
+
+def _fitted(answers: Sequence[Answered], used: Sequence[str]) -> tuple[NDArray[np.float64], float]:
+    """Weights for all features, 0 for those not used, and the intercept."""
     rows = [claim for answer in answers for claim in answer.claims if claim.values is not None]
-    x = np.array([claim.values for claim in rows])
-    return coefficients(x, np.array([not claim.is_wrong for claim in rows]), FEATURES, RISING)
+    columns = [FEATURES.index(name) for name in used]
+    x = np.array([claim.values for claim in rows])[:, columns]
+    found, intercept = coefficients(x, np.array([not claim.is_wrong for claim in rows]), used, RISING)
+    weights = np.zeros(len(FEATURES))
+    weights[columns] = found
+    return weights, intercept
 
 
 def _scored(answer: Answered) -> list[int]:

@@ -2,7 +2,7 @@
 
 Claims come from ragtruth_train, factcg and foolmetwice (people's or published labels), from sentences of the question sets
 changed by rule (`corruption`), and from questions with their own or another question's answer. Questions and passages come from
-squad2, squad_es, xquad and clapnq. Documents in `HELD_OUT`, and a tenth of the sources of ragtruth_train, are left out to
+squad2, squad_es, xquad and clapnq. The documents of `held_out`, and a tenth of the sources of ragtruth_train, are left out to
 measure with. `python -m rag.crossencoder.training.examples --bench DIR --out FILE` writes the rows.
 """
 
@@ -29,15 +29,12 @@ from rag.checker.support import Alignment, LogisticSupport
 from rag.citations import parse_answer
 from rag.crossencoder.inputs import Pair, Span, pair, passage_pair
 from rag.crossencoder.training.corruption import corrupt, lighten
+from rag.crossencoder.training.held_out import is_held_out, topic
 from rag.crossencoder.training.network import SUPPORT_CLASSES
 from rag.generators.fit_quote import MemoryIndex, load_set
 
 SEED = 20
 QUESTION_SETS = ("squad2", "squad_es", "xquad_en", "xquad_es", "xquad_de", "clapnq")
-# The same topics in every language, so that nothing learnt in one language is measured in another.
-HELD_OUT = frozenset(
-    """Normans.md Normandos.md Warsaw.md Varsovia.md Rhine.md Rin.md Geology.md Geologia.md Kenya.md""".split()
-)
 IGNORED = -100
 _MIN_TOUCHED_CHARS = 3
 _N_RAGTRUTH = {"QA": (3200, 4200), "Summary": (3200, 3600), "Data2txt": (2400, 1200)}  # unsupported, supported claims
@@ -45,7 +42,7 @@ _N_MULTI_HOP = 500
 _N_REWRITTEN = {"squad2": 1400, "squad_es": 1400, "xquad_en": 300, "xquad_es": 500, "xquad_de": 200, "clapnq": 400}
 _N_QUESTIONS = {"squad_es": 2600}
 _HARD_NEGATIVES = 0.6  # share of the questions that also see a passage that does not belong to them
-_PER_PARAGRAPH = 2
+_PER_PASSAGE = 2
 
 
 @dataclass(frozen=True)
@@ -67,8 +64,12 @@ def main() -> None:
     parser.add_argument("--bench", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--rewritten", type=int, metavar="N", help="only sentences changed by rule, up to N of a passage")
     options = parser.parse_args()
-    rows = all_rows(options.bench, options.workers)
+    if options.rewritten:
+        rows = [row for name in QUESTION_SETS for row in rewritten_rows(options.bench, name, options.rewritten)]
+    else:
+        rows = all_rows(options.bench, options.workers)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     with options.out.open("wb") as file:
         pickle.dump(rows, file)
@@ -200,7 +201,7 @@ def _claim_rows(name: str, pairs: Sequence[dict[str, Any]]) -> Iterator[Row]:
 def _question_rows(bench: Path, name: str) -> Iterator[Row]:
     embedder = SentenceTransformerEmbedder()
     chunks, questions = load_set(bench / name, embedder)
-    questions = [question for question in questions if not is_held_out(name, _topic(question))]
+    questions = [question for question in questions if not is_held_out(name, topic(question))]
     chunks = [chunk for chunk in chunks if not is_held_out(name, chunk.document)]
     rng = random.Random(f"{SEED} {name}")
     rng.shuffle(questions)
@@ -210,19 +211,7 @@ def _question_rows(bench: Path, name: str) -> Iterator[Row]:
     for question in wanted:
         yield from _reading_rows(index, question, name, rng)
     yield from _statement_rows(index.chunks, wanted, name, rng)
-    yield from _rewritten_rows(chunks, name, rng)
-
-
-def is_held_out(name: str, document: str) -> bool:
-    """True for a document of a question set that nothing is learnt from; of clapnq, with an article a question, a quarter."""
-    if name == "clapnq":
-        return hashlib.sha256(document.encode()).digest()[0] % 4 == 0
-    return document in HELD_OUT
-
-
-def _topic(question: Mapping[str, Any]) -> str:
-    about = question.get("about") or question["gold"][0]
-    return str(about["document"])
+    yield from _rewritten_rows(chunks, name, rng, _PER_PASSAGE, _N_REWRITTEN[name])
 
 
 def _home(chunks: Sequence[Chunk], question: Mapping[str, Any]) -> Chunk | None:
@@ -309,14 +298,20 @@ def _shape(answer: str) -> str:
     return "figure" if re.search(r"\d", answer) else "name" if answer[:1].isupper() else "phrase"
 
 
-def _rewritten_rows(chunks: Sequence[Chunk], name: str, rng: random.Random) -> Iterator[Row]:
+def rewritten_rows(bench: Path, name: str, per_passage: int) -> list[Row]:
+    """More claims changed by rule, for the end of the training; other draws than in `all_rows`."""
+    chunks, _ = load_set(bench / name, SentenceTransformerEmbedder())
+    chunks = [chunk for chunk in chunks if not is_held_out(name, chunk.document)]
+    return list(_rewritten_rows(chunks, name, random.Random(f"{SEED + 1} {name}"), per_passage, per_passage * len(chunks)))
+
+
+def _rewritten_rows(chunks: Sequence[Chunk], name: str, rng: random.Random, per_passage: int, left: int) -> Iterator[Row]:
     """Sentences of the passages as claims: as they are or shortened (true), changed by rule or taken out (false)."""
-    left = _N_REWRITTEN[name]
     order = list(chunks)
     rng.shuffle(order)
     for chunk in order:
         spans = [(a, b) for a, b in sentence_spans(chunk.text) if 7 <= len(chunk.text[a:b].split()) <= 40]
-        for start, end in rng.sample(spans, min(_PER_PARAGRAPH, len(spans))):
+        for start, end in rng.sample(spans, min(per_passage, len(spans))):
             if left <= 0:
                 return
             sentence = " ".join(chunk.text[start:end].split())

@@ -30,7 +30,7 @@ _WRONG_WORD_WEIGHT = 2.0
 def main() -> None:
     """Train from the last checkpoint in the folder, or from the packaged model."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rows", type=Path, required=True)
+    parser.add_argument("--rows", nargs="+", required=True, metavar="FILE[=SHARE]", help="of each file all rows, or a share")
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--decay", type=int, required=True, help="steps over which the learning rate falls to nothing")
@@ -39,8 +39,7 @@ def main() -> None:
     parser.add_argument("--frozen", type=int, default=1, help="lowest layers that stay as they are")
     parser.add_argument("--every", type=int, default=100, help="steps between checkpoints")
     options = parser.parse_args()
-    with options.rows.open("rb") as file:
-        rows: list[Row] = pickle.load(file)
+    rows = [row for given in options.rows for row in _read(given)]
     torch.manual_seed(SEED)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network = frozen(from_packaged_model(), options.frozen).to(device)
@@ -71,6 +70,14 @@ def main() -> None:
             sums = {}
         if step % options.every == 0 or step == options.steps:
             _save(options.folder, step, network, optimiser)
+
+
+def _read(given: str) -> list[Row]:
+    """Rows of a file, drawn with the seed where only a share is wanted."""
+    name, _, share = given.partition("=")
+    with Path(name).open("rb") as file:
+        rows: list[Row] = pickle.load(file)
+    return random.Random(SEED).sample(rows, round(float(share) * len(rows))) if share else rows
 
 
 def _share(step: int, steps: int, decay: int) -> float:

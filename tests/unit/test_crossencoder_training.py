@@ -1,0 +1,107 @@
+import random
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from rag.crossencoder.inputs import pair  # noqa: E402
+from rag.crossencoder.training.corruption import corrupt, lighten  # noqa: E402
+from rag.crossencoder.training.examples import IGNORED, Row  # noqa: E402
+from rag.crossencoder.training.train import _batches, _share, tensors  # noqa: E402
+
+PASSAGE = (
+    "The Danube flows through Vienna and Budapest. In March 1945 about 1,200 houses were destroyed in Vienna. "
+    "The bridge was not rebuilt before 1950. Maria Huber led the works."
+)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "language"),
+    [
+        ("In March 1945 about 1,200 houses were destroyed in Vienna.", "en"),
+        ("The bridge was not rebuilt before 1950.", "en"),
+        ("En marzo de 1945 fueron destruidas unas 1.200 casas en Viena.", "es"),
+        ("Die Brücke wurde vor 1950 nicht wieder aufgebaut.", "de"),
+    ],
+)
+def test_a_changed_sentence_differs_where_it_says(sentence, language):
+    for seed in range(40):
+        changed = corrupt(sentence, PASSAGE, language, random.Random(seed))
+        assert changed is not None and changed.text != sentence
+        assert 0 <= changed.start < changed.end <= len(changed.text)
+        if changed.kind != "relation":
+            assert sentence.startswith(changed.text[: changed.start])
+
+
+def test_a_sentence_without_anything_to_change_is_left_alone():
+    assert corrupt("so it goes", "so it goes", "en", random.Random(1)) is None
+
+
+def test_a_lightened_sentence_keeps_its_figures_and_loses_only_asides():
+    sentence = "However, the tower (built by the guild of smiths) is 84 metres high, which made it famous in the region."
+    found = {lighten(sentence, random.Random(seed)) for seed in range(30)}
+    assert all("84 metres" in text and text[0].isupper() for text in found) and len(found) > 1
+
+
+def rows(n):
+    rng = random.Random(4)
+    found = []
+    for number in range(n):
+        given = pair("claim " * rng.randint(1, 9), "evidence " * rng.randint(1, 60))
+        found.append(Row(given.ids, len(given.first), str(number), support=number % 3, tags=(0,) * len(given.first)))
+    return found
+
+
+def test_every_row_comes_once_an_epoch_in_batches_that_fit():
+    given = rows(300)
+    batches = _batches(given, 512)
+    seen = []
+    while len(seen) < len(given):
+        batch = next(batches)
+        assert len(batch) * max(len(row.ids) for row in batch) <= 512 or len(batch) == 1
+        seen += [row.source for row in batch]
+    assert sorted(seen) == sorted(row.source for row in given)
+
+
+def test_targets_stand_over_the_tokens_that_they_belong_to():
+    given = pair("It weighs ten tons", "It weighs two tons and is green")
+    row = Row(given.ids, len(given.first), "x", support=1, tags=(0, 0, 1, 0))
+    short = pair("a", "b")
+    batch = tensors([row, Row(short.ids, 1, "y", answers=1, span=(3, 3))])
+    assert batch["tags"][0].tolist()[:6] == [IGNORED, 0, 0, 1, 0, IGNORED]
+    assert batch["tags"][1].eq(IGNORED).all() and batch["support"].tolist() == [1, IGNORED]
+    assert batch["types"][0].tolist() == given.types() and batch["mask"][1].sum() == len(short.ids)
+
+
+def test_the_rate_rises_stays_and_falls_to_nothing():
+    shares = [_share(step, 1000, 200) for step in range(1000)]
+    assert shares[0] < 0.1 and shares[500] == 1.0 and shares[-1] <= 0.01
+    assert shares[800:] == sorted(shares[800:], reverse=True)
+
+
+def test_a_short_training_learns_and_its_export_says_the_same(tmp_path):
+    """The whole way on tiny data: rows, training, export, runtime."""
+    import pickle
+    import subprocess
+    import sys
+
+    from rag.crossencoder.runtime import CrossEncoder
+
+    texts = [("red", 0), ("blue", 1)]
+    taught = []
+    for number in range(24):
+        word, label = texts[number % 2]
+        given = pair(f"The box is {word}.", "The box is red.")
+        tags = tuple(int(label and given.first[i] == (11, 11 + len(word))) for i in range(len(given.first)))
+        taught.append(Row(given.ids, len(given.first), "toy", support=label, tags=tags, answers=1 - label, span=(0, 0)))
+    (tmp_path / "rows.pkl").write_bytes(pickle.dumps(taught))
+    run = [sys.executable, "-m", "rag.crossencoder.training.train", "--rows", str(tmp_path / "rows.pkl"), "--folder"]
+    steps = ["--decay", "5", "--tokens", "300", "--frozen", "5", "--rate", "1e-3"]
+    subprocess.run([*run, str(tmp_path / "run"), "--steps", "20", "--every", "10", *steps], check=True, capture_output=True)
+    subprocess.run([*run, str(tmp_path / "run"), "--steps", "60", "--every", "20", *steps], check=True, capture_output=True)
+    export = [sys.executable, "-m", "rag.crossencoder.training.export", "--checkpoint", str(tmp_path / "run" / "checkpoint.pt")]
+    subprocess.run([*export, "--out", str(tmp_path / "toy.onnx")], check=True, capture_output=True)
+    network = CrossEncoder(tmp_path / "toy.onnx")
+    red, blue = network.read([pair(f"The box is {word}.", "The box is red.") for word, _ in texts])
+    assert red.support.argmax() == 0 and blue.support.argmax() == 1
+    assert red.answers > 0 > blue.answers
