@@ -78,7 +78,7 @@ def test_the_regression_belongs_to_the_weights_that_ship(network):
     ("right", "wrong", "source"),
     [
         ("The pump was tested in Graz.", "The director of the museum resigned on Monday.", PUMP),
-        ("The warranty covers the motor.", "The warranty was cancelled by the customer last week.", PUMP),
+        ("The warranty covers the motor.", "The orchestra cancelled its concerts in Lisbon.", PUMP),
         (
             "La bomba se probó en Graz.",
             "La empresa despidió a cuarenta trabajadores.",
