@@ -10,32 +10,22 @@ answer may yet be withheld because of `min_confidence`, claims are told only onc
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from rag.answers import Claim, Policy
 from rag.drafts import Desk
 from rag.generators import Draft, Generator, Request, StreamingGenerator
 from rag.pipeline import Considered, Engine, Event, Steps, considering, decide, is_shown
-from rag.retriever import Filters
+from rag.questions import Options
 
 
-def answer_events(
-    engine: Engine,
-    question: str,
-    *,
-    turns: Sequence[tuple[str, str]] = (),
-    filters: Filters | None = None,
-    top_k: int | None = None,
-    identity: str | None = None,
-    policy: Policy | None = None,
-) -> Iterator[Event]:
+def answer_events(engine: Engine, question: str, options: Options = Options()) -> Iterator[Event]:
     """Answer one question from the store, telling of the work as it goes; nothing happens before the first event is taken.
 
-    `turns`: earlier turns of the conversation, (role, text). `policy` None: the engine's. Raises: QuestionError,
-    GeneratorError, CheckerError, StoreError.
+    Raises: QuestionError, GeneratorError, CheckerError, StoreError.
     """
-    steps = considering(engine, question, turns, filters, top_k, identity, policy, _write_as_it_comes)
-    is_held = engine.min_confidence is not None and (policy or engine.policy) != "off"
+    steps = considering(engine, question, options, _write_as_it_comes)
+    is_held = engine.min_confidence is not None and (options.policy or engine.policy) != "off"
     told: Counter[tuple[str, str]] = Counter()
     considered: Considered | None = None
     while considered is None:

@@ -20,6 +20,7 @@ from ingest.errors import IngestError
 from rag.answers import Policy
 from rag.errors import GeneratorError, QuestionError, RagError
 from rag.pipeline import Engine, answer
+from rag.questions import Options
 from rag.retriever import Filters
 
 _MAX_BODY_BYTES = 1_000_000
@@ -65,17 +66,9 @@ def build_app(engine: Engine, *, max_concurrent: int = 4) -> FastAPI:
         """Answer from the documents. An abstention is an answer too: status 200, `abstained` true."""
         filters = Filters(tuple(body.documents), tuple(body.languages), tuple(body.types), tuple(body.sources))
         turns = [(turn.role, turn.text) for turn in body.turns]
+        options = Options(turns, filters, body.top_k, uuid.uuid4().hex, body.policy)
         async with slots:
-            result = await run_in_threadpool(
-                answer,
-                engine,
-                body.question,
-                turns=turns,
-                filters=filters,
-                top_k=body.top_k,
-                identity=uuid.uuid4().hex,
-                policy=body.policy,
-            )
+            result = await run_in_threadpool(answer, engine, body.question, options)
         return result.to_json()
 
     @app.get("/healthz", summary="Is the server alive, and over what")

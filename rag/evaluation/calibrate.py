@@ -19,7 +19,8 @@ from rag.calibration import Choice, Record, Target, coverage_table, outcomes_at,
 from rag.config import RagConfig, as_toml
 from rag.errors import CalibrationError
 from rag.evaluation.answers import document_of, grade, is_gradable
-from rag.pipeline import Engine, checked_question, consider, decide
+from rag.pipeline import Engine, consider, decide
+from rag.questions import Options, checked_question
 
 _FIRST_LINE = "# Written by `rag calibrate`"
 _RATES = {
@@ -60,7 +61,7 @@ def ask_and_grade(engine: Engine, questions: Iterable[Labelled]) -> list[Record]
     records = []
     for question in questions:
         job, label = question.job, question.label
-        considered = consider(engine, job.question, turns=job.turns, identity=job.identity)
+        considered = consider(engine, job.question, Options(job.turns, identity=job.identity))
         always, configured = (decide(engine, considered, least) for least in (0.0, engine.min_confidence))
         document = document_of(label)
         records.append(Record(always.confidence, grade(label, always), label["answerable"], document, grade(label, configured)))

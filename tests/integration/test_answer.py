@@ -11,7 +11,8 @@ from rag.checker.check import Checker
 from rag.errors import GeneratorError, QuestionError
 from rag.generators import Draft, Request
 from rag.generators.quote import QuoteGenerator
-from rag.pipeline import Engine, answer, standalone
+from rag.pipeline import Engine, answer
+from rag.questions import Options, standalone
 from rag.retriever import Filters, Retriever
 
 FILES = {
@@ -180,7 +181,7 @@ def test_filters_restrict_what_is_found(engine):
     assert built.retriever.search("days", 10, Filters(types=("pdf",))) == []
     assert len(built.retriever.search("days", 10, Filters(types=(".MD",), sources=("docs",)))) == 4
     assert built.retriever.search("days", 10, Filters(sources=("wiki",))) == []
-    assert answer(built, "How many days?", filters=Filters(documents=("nothing/*",))).reason == "nothing_retrieved"
+    assert answer(built, "How many days?", Options(filters=Filters(documents=("nothing/*",)))).reason == "nothing_retrieved"
 
 
 def test_a_change_of_the_folder_is_seen_by_the_next_question(engine, texts, tmp_path, fake_embedder):

@@ -22,6 +22,7 @@ from rag.errors import GeneratorError
 from rag.generators import Draft, StreamingGenerator
 from rag.generators.quote import QuoteGenerator
 from rag.pipeline import Engine, answer
+from rag.questions import Options
 from rag.retriever import Retriever
 from rag.streaming import answer_events
 from rag.verification import verify
@@ -179,7 +180,7 @@ def test_nothing_to_complain_of_means_no_repair(engine, draft):
 
 def test_marked_shows_everything_in_order_with_its_verdict(engine, store):
     built = engine(f"{RIGHT} {WRONG} Employees are happy.")
-    result = answer(built, QUESTION, policy="mark")
+    result = answer(built, QUESTION, Options(policy="mark"))
     assert result.text == f"{plain(RIGHT)} {plain(WRONG)} Employees are happy."
     assert [claim.verdict for claim in result.claims] == ["supported", "contradicted", "not_enough"]
     assert all(result.text[claim.start : claim.end] == claim.text for claim in result.claims)
@@ -195,14 +196,14 @@ def test_marked_shows_everything_in_order_with_its_verdict(engine, store):
 
 
 def test_a_marked_answer_keeps_min_confidence_on_what_is_supported(engine):
-    sure = answer(engine(f"{RIGHT} {WRONG}", min_confidence=0.5), QUESTION, policy="mark")
+    sure = answer(engine(f"{RIGHT} {WRONG}", min_confidence=0.5), QUESTION, Options(policy="mark"))
     assert (sure.abstained, len(sure.claims)) == (False, 2)
-    assert answer(engine(WRONG, min_confidence=0.5), QUESTION, policy="mark").reason == "low_confidence"
+    assert answer(engine(WRONG, min_confidence=0.5), QUESTION, Options(policy="mark")).reason == "low_confidence"
 
 
 def test_off_gives_the_draft_as_it_is_and_says_so_loudly(engine, store):
     draft = f"Sure! {RIGHT} {WRONG} Employees are happy [77]."
-    result = answer(engine(draft, min_confidence=0.9), QUESTION, policy="off")
+    result = answer(engine(draft, min_confidence=0.9), QUESTION, Options(policy="off"))
     assert result.text == f"Sure! {plain(RIGHT)} {plain(WRONG)} Employees are happy."
     assert {(claim.verdict, claim.reason, claim.score) for claim in result.claims} == {("not_enough", "unchecked", 0.0)}
     assert all(result.text[claim.start : claim.end] == claim.text for claim in result.claims)
@@ -217,14 +218,14 @@ def test_off_gives_the_draft_as_it_is_and_says_so_loudly(engine, store):
 
 
 def test_off_hides_no_statement_from_verification(engine, store):
-    kept = answer(engine(RIGHT), QUESTION, policy="off").to_json()
+    kept = answer(engine(RIGHT), QUESTION, Options(policy="off")).to_json()
     kept["text"] += " Employees get a car."
     assert any("Employees get a car." in problem for problem in verify(kept, store.snapshot(), Checker()).problems)
 
 
 @pytest.mark.parametrize("policy", ["strict", "mark", "off"])
 def test_every_policy_abstains_where_nothing_is_said_and_nothing_can_be_quoted(engine, policy):
-    result = answer(engine("The documents do not say."), "What is the colour of the moon rabbit?", policy=policy)
+    result = answer(engine("The documents do not say."), "What is the colour of the moon rabbit?", Options(policy=policy))
     assert (result.abstained, result.reason) == (True, "no_evidence")
 
 
@@ -279,7 +280,7 @@ def test_what_is_said_of_another_thing_is_no_contradiction(engine, draft, questi
 
 
 def events_of(built, policy=None, question=QUESTION):
-    events = list(answer_events(built, question, policy=policy))
+    events = list(answer_events(built, question, Options(policy=policy)))
     assert [kind for kind, _ in events].count("answer") == 1
     assert events[-1][0] == "answer"
     return [value for kind, value in events if kind == "claim"], events[-1][1], [v for kind, v in events if kind == "status"]
@@ -298,7 +299,7 @@ def same(left, right):
 @given(cuts=st.sets(st.integers(1, 260), max_size=30))
 def test_however_the_draft_is_cut_the_claims_and_the_answer_are_the_same(engine, policy, cuts):
     texts = (f"Sure! {RIGHT} {WRONG} {FLIGHTS}\n\n- one item [{{leave}}]\n", f"{RIGHT} {MENDED} {FLIGHTS}")
-    whole = answer(engine(*texts), QUESTION, policy=policy)
+    whole = answer(engine(*texts), QUESTION, Options(policy=policy))
     claims, result, _ = events_of(engine(generator=Streamer(*texts, cuts=cuts)), policy)
     assert same(result, whole)
     assert sorted(texts_of(claims)) == sorted(texts_of(whole.claims))

@@ -1,0 +1,92 @@
+"""`rag search` and `rag ask`."""
+
+import argparse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from ingest.errors import ConfigError
+from rag.answers import Answer, Passage
+from rag.batch import Job
+from rag.commands.common import Commands, Parents, filters, jobs, print_all
+from rag.config import RagConfig
+from rag.display import show_answer, show_events, show_passages
+
+if TYPE_CHECKING:
+    from rag.pipeline import Event
+
+
+def add(commands: Commands, parents: Parents) -> None:
+    """Add the subcommands."""
+    family = [parents.asked, parents.stored, parents.common]
+    search = commands.add_parser("search", parents=family, help="find passages")
+    search.add_argument("--top-k", type=int, default=10)
+    search.set_defaults(run=_search)
+    ask = commands.add_parser("ask", parents=family, help="answer a question")
+    ask.add_argument("--top-k", type=int)
+    ask.add_argument(
+        "--generator", dest="generator.kind", choices=["quote", "llamacpp", "openai"], help="what writes the draft"
+    )
+    ask.add_argument("--model", dest="generator.model", metavar="MODEL", help="path or name of the generator's model")
+    ask.add_argument("--show-draft", action="store_true", help="also print what the language model wrote before the check")
+    ask.add_argument("--base-url", dest="generator.base_url", metavar="URL", help="address of an OpenAI-compatible server")
+    ask.add_argument(
+        "--policy",
+        dest="answer.policy",
+        choices=["strict", "mark", "off"],
+        help="withhold unsupported claims, mark them, or check nothing",
+    )
+    ask.add_argument("--stream", action="store_true", help="print each claim as soon as it is checked")
+    ask.set_defaults(run=_ask)
+
+
+def _search(options: argparse.Namespace, config: RagConfig) -> int:
+    from ingest.analysis import detect_language
+    from rag.engine import build_retriever
+    from rag.questions import checked_question, standalone
+
+    if not 1 <= options.top_k <= 1000:
+        raise ConfigError(f"cannot search with --top-k `{options.top_k}`: it must lie between 1 and 1000.")
+    asked = jobs(options)
+    retriever = build_retriever(config)
+    wanted = filters(options)
+
+    def one(job: Job) -> list[Passage]:
+        question = checked_question(job.question, config.answer.max_question_chars)
+        language = detect_language(question)
+        return retriever.search(standalone(question, job.turns, language), options.top_k, wanted, language)
+
+    def as_json(job: Job, passages: list[Passage]) -> dict[str, Any]:
+        return {"id": job.identity, "passages": [passage.to_json() for passage in passages]}
+
+    return print_all(options, asked, one, as_json, lambda out, passages: show_passages(out, passages))
+
+
+def _ask(options: argparse.Namespace, config: RagConfig) -> int:
+    from rag.engine import build_engine
+    from rag.pipeline import answer
+    from rag.questions import Options
+    from rag.streaming import answer_events
+
+    if options.stream and (options.json or options.show_draft):
+        raise ConfigError("cannot run: --stream prints for people as it goes. Leave --json or --show-draft out.")
+    asked = jobs(options)
+    engine = build_engine(config)
+    wanted = filters(options)
+
+    def with_question(job: Job) -> Options:
+        return Options(job.turns, wanted, options.top_k, job.identity)
+
+    def one(job: Job) -> Answer:
+        return answer(engine, job.question, with_question(job))
+
+    def show(out: Console, result: Answer) -> None:
+        show_answer(out, result, with_draft=options.show_draft)
+
+    def streamed(job: Job) -> Iterator["Event"]:
+        return answer_events(engine, job.question, with_question(job))
+
+    if options.stream:
+        return print_all(options, asked, streamed, lambda job, events: {}, lambda out, events: show_events(out, events))
+    return print_all(options, asked, one, lambda job, result: result.to_json(), show)

@@ -1,0 +1,117 @@
+"""What the subcommands of `rag` share: common options, batches that go in, lines that come out."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rich.console import Console
+
+from ingest.errors import ConfigError
+from rag.batch import Job, Kept, Pair, read_questions
+from rag.errors import InputError, QuestionError
+
+if TYPE_CHECKING:
+    from rag.retriever import Filters
+
+Work = TypeVar("Work", Job, Pair, Kept)
+Result = TypeVar("Result")
+# The `add_subparsers` of argparse gives an object whose class has no public name.
+Commands = Any
+
+
+@dataclass(frozen=True)
+class Parents:
+    """Options that several subcommands take. `stored` is for those that open a store, `asked` for those that take questions.
+
+    An option whose destination is `table.key` sets that key of the configuration.
+    """
+
+    common: argparse.ArgumentParser
+    stored: argparse.ArgumentParser
+    asked: argparse.ArgumentParser
+
+
+def parents() -> Parents:
+    """Make the parsers that subcommands inherit from."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--config", type=Path, help="TOML file; configs/default.toml lists every key")
+    common.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
+    stored = argparse.ArgumentParser(add_help=False)
+    stored.add_argument(
+        "--store", type=Path, dest="store.path", metavar="DIR", help="directory of the store (default: data/store)"
+    )
+    asked = argparse.ArgumentParser(add_help=False)
+    asked.add_argument("question", nargs="?")
+    asked.add_argument("--questions", type=Path, metavar="Q.jsonl", help='lines with "question" or "turns"')
+    asked.add_argument("--document", action="append", default=[], help="only documents of this name or glob; may be repeated")
+    asked.add_argument("--language", action="append", default=[], help="only documents in this language, such as es")
+    asked.add_argument("--type", action="append", default=[], help="only files of this type, such as pdf")
+    asked.add_argument("--source", action="append", default=[], help="only documents of this source")
+    return Parents(common, stored, asked)
+
+
+def filters(options: argparse.Namespace) -> "Filters":
+    """The filters given on the command line."""
+    from rag.retriever import Filters
+
+    return Filters(tuple(options.document), tuple(options.language), tuple(options.type), tuple(options.source))
+
+
+def jobs(options: argparse.Namespace) -> Iterator[Job | InputError]:
+    """The questions to run: the one given, or those of a file."""
+    require_one(options.question, options.questions, "a question or --questions FILE")
+    return iter([Job(None, options.question)]) if options.questions is None else read_questions(options.questions)
+
+
+def print_all(
+    options: argparse.Namespace,
+    jobs: Iterable[Work | InputError],
+    one: Callable[[Work], Result],
+    as_json: Callable[[Work, Result], dict[str, Any]],
+    show: Callable[[Console, Result], None],
+) -> int:
+    """Do every job and print its result, as JSON or for people; 1 if one of a batch was an error."""
+    out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    is_batch = bool(getattr(options, "questions", None) or getattr(options, "pairs", None) or getattr(options, "answers", None))
+    failed = False
+    for job in jobs:
+        try:
+            if isinstance(job, InputError):
+                raise job
+            result = one(job)
+        except (InputError, QuestionError) as error:
+            if not is_batch:
+                raise
+            failed = True
+            if options.json:
+                print_json({"id": job.identity, "error": str(error)})
+            else:
+                print(f"rag: {error}", file=sys.stderr)
+            continue
+        if options.json:
+            print_json(as_json(job, result))
+        else:
+            show(out, result)
+    return 1 if failed else 0
+
+
+def require_one(single: object, batch: object, what: str) -> None:
+    """Raises: ConfigError unless exactly one of both is given."""
+    if (single is None) == (batch is None):
+        raise ConfigError(f"cannot run: give {what}, and not both. See --help.")
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """Print one object on a line of its own, at once."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def fail(error: object, status: int) -> int:
+    """Tell of an error; returns the status."""
+    print(f"rag: {error}", file=sys.stderr)
+    return status

@@ -1,0 +1,41 @@
+"""`rag serve` and `rag doctor`."""
+
+import argparse
+
+from rich.console import Console
+
+from rag.commands.common import Commands, Parents, print_json
+from rag.config import RagConfig
+
+
+def add(commands: Commands, parents: Parents) -> None:
+    """Add the subcommands."""
+    serve = commands.add_parser("serve", parents=[parents.stored, parents.common], help="start the HTTP API")
+    serve.add_argument("--host", dest="server.host", metavar="HOST")
+    serve.add_argument("--port", dest="server.port", type=int, metavar="PORT")
+    serve.set_defaults(run=_serve)
+    doctor = commands.add_parser(
+        "doctor", parents=[parents.stored, parents.common], help="say what works here and what does not"
+    )
+    doctor.set_defaults(run=_doctor)
+
+
+def _serve(options: argparse.Namespace, config: RagConfig) -> int:
+    from rag.api.server import serve
+
+    return serve(config)
+
+
+def _doctor(options: argparse.Namespace, config: RagConfig) -> int:
+    from rag.doctor import examine
+
+    findings = list(examine(config))
+    if options.json:
+        print_json({"ok": all(finding.is_ok for finding in findings), "findings": [f.to_json() for f in findings]})
+    else:
+        out = Console(highlight=False)
+        for finding in findings:
+            mark = "[green]ok  [/]" if finding.is_ok else "[red]FAIL[/]"
+            out.print(mark, end=" ")
+            out.print(f"{finding.part}: {finding.detail}", markup=False, soft_wrap=True)
+    return 0 if all(finding.is_ok for finding in findings) else 1
