@@ -6,7 +6,8 @@ torch = pytest.importorskip("torch")
 
 from rag.crossencoder.inputs import pair  # noqa: E402
 from rag.crossencoder.training.corruption import corrupt, lighten  # noqa: E402
-from rag.crossencoder.training.examples import IGNORED, Row  # noqa: E402
+from rag.crossencoder.training.rows import IGNORED, Row  # noqa: E402
+from rag.crossencoder.training.statements import statement  # noqa: E402
 from rag.crossencoder.training.train import _batches, _share, tensors  # noqa: E402
 
 PASSAGE = (
@@ -31,6 +32,25 @@ def test_a_changed_sentence_differs_where_it_says(sentence, language):
         assert 0 <= changed.start < changed.end <= len(changed.text)
         if changed.kind != "relation":
             assert sentence.startswith(changed.text[: changed.start])
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "language", "said"),
+    [
+        ("Who wrote Hamlet?", "Shakespeare", "en", "Shakespeare wrote Hamlet."),
+        ("When did the Normans attack Dyrrachium?", "1185", "en", "The Normans attack Dyrrachium in 1185."),
+        ("How many bridges cross the river?", "12", "en", "12 bridges cross the river."),
+        ("When was the tower completed?", "May 1931", "en", "The tower was completed in May 1931."),
+        ("¿Quién escribió el libro?", "Ana Ruiz", "es", "Ana Ruiz escribió el libro."),
+        ("¿Cuándo se fundó la ciudad?", "1535", "es", "Se fundó la ciudad en 1535."),
+        ("Wer schrieb das Buch?", "Anna", "de", "Wer schrieb das Buch? Anna."),
+    ],
+)
+def test_a_question_with_its_answer_becomes_a_statement(question, answer, language, said):
+    found = [statement(question, answer, language, random.Random(seed)) for seed in range(20)]
+    assert said in {one.text for one in found}
+    assert {one.text for one in found} <= {said, f"{question} {answer}."}  # now and then it stays a question with its answer
+    assert all(one.text[one.start : one.end].startswith(answer) for one in found)
 
 
 def test_a_sentence_without_anything_to_change_is_left_alone():

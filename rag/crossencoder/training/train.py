@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rag.crossencoder.training.examples import IGNORED, Row
 from rag.crossencoder.training.network import CrossEncoder, from_packaged_model, frozen
+from rag.crossencoder.training.rows import IGNORED, Row
 
 SEED = 20
 _SORTED = 1024  # rows sorted by length together
