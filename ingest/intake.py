@@ -179,7 +179,7 @@ class Intake:
             self._fail(replace(state, reason=str(error)))
             return
         report, embedder = self._report, self._embedder
-        chunks = chunk_document(document, embedder.token_starts, self._settings, embedder.languages)
+        chunks = chunk_document(document, embedder.token_starts, self._settings, embedder.counted_languages)
         state = replace(
             state,
             status="stored",

@@ -302,6 +302,15 @@ class Snapshot:
         rows = self._chunks.search().where(_in("id", ids)).select(_CHUNK_COLUMNS).limit(None).to_arrow().to_pylist()
         return {row["id"]: Chunk(**_without(row, "sha256")) for row in rows if self._is_live(row)}
 
+    def openings(self, max_chars: int) -> dict[str, str]:
+        """The text with which each document begins, by name: its first chunks up to at least `max_chars`, or all of them."""
+        rows = self._chunks.search().where(f"start < {max_chars:d}").select(["document", "sha256", "start", "text"])
+        found: dict[str, list[str]] = {}
+        for row in sorted(rows.limit(None).to_arrow().to_pylist(), key=lambda row: (row["document"], row["start"])):
+            if self._is_live(row):
+                found.setdefault(row["document"], []).append(row["text"])
+        return {name: "\n".join(texts) for name, texts in found.items()}
+
     def document(self, name: str) -> Document | None:
         """A stored document with its whole text, None if there is none of that name."""
         rows = self._documents.search().where(f"name = {_quote(name)} AND status = 'stored'").limit(1).to_arrow().to_pylist()

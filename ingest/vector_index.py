@@ -38,6 +38,10 @@ class VectorIndex:
         found = zip(positions[0], scores[0], strict=True)
         return [(self.ids[position], float(score)) for position, score in found if position >= 0]
 
+    def position(self, identity: str) -> int:
+        """Row of a chunk's vector."""
+        return self._positions[identity]
+
     def cosines(self, query: Vectors, ids: Sequence[str]) -> list[float]:
         """Cosines of one query with given chunks."""
         rows = self.vectors[[self._positions[identity] for identity in ids]]

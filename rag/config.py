@@ -15,6 +15,7 @@ class RetrieverConfig(Section):
     n_candidates: int = Field(default=100, ge=10, le=2000)
     dense_weight: float = Field(default=0.5, ge=0, le=1)
     dense_weight_unknown: float = Field(default=0.15, ge=0, le=1)
+    dense_weight_across: float = Field(default=0.7, ge=0, le=1)
 
 
 class GeneratorConfig(Section):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ingest.embedder import Embedder
 from ingest.store import Store
+from ingest.universal import CombinedEmbedder
 from rag.checker.check import Checker
 from rag.checker.entailment import CrossEncoderSupport
 from rag.checker.hub import HubSupport
@@ -23,9 +24,7 @@ def build_retriever(config: RagConfig, embedder: Embedder | None = None) -> Retr
     """
     embedder = embedder or config.embedder.embedder()
     store = Store.open(Path(config.store.path), embedder=embedder.name)
-    settings = RetrieverSettings(
-        config.retriever.n_candidates, config.retriever.dense_weight, config.retriever.dense_weight_unknown
-    )
+    settings = RetrieverSettings(**config.retriever.model_dump(exclude={"top_k"}))
     return Retriever(store, embedder, settings)
 
 
@@ -83,7 +82,7 @@ def build_engine(config: RagConfig, embedder: Embedder | None = None) -> Engine:
     embedder = embedder or config.embedder.embedder()
     network = CrossEncoder()
     quoter = QuoteGenerator(
-        embedder,
+        embedder.first if isinstance(embedder, CombinedEmbedder) else embedder,  # it was fitted with that one
         threshold=_or_none(config.answer.quote_threshold),
         max_quotes=config.answer.max_quotes,
         network=network,

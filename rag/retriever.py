@@ -2,7 +2,7 @@
 
 Both searches give candidates; every candidate gets both scores, each is standardised over the question's own candidates, and
 the weighted sum ranks them. Adding standardised scores keeps how far ahead a passage is, which rank fusion throws away
-(data/results/retrieval-experiments.md).
+(data/results/retrieval-experiments.md). Chunks of a document that the question names are preferred (`rag.openings`).
 """
 
 import fnmatch
@@ -20,15 +20,20 @@ from ingest.embedder import Embedder
 from ingest.store import FileState, Snapshot, Store
 from ingest.vector_index import VectorIndex
 from rag.answers import Passage
+from rag.openings import OPENING_CHARS, Opening, Openings
 
 
 @dataclass(frozen=True)
 class RetrieverSettings:
-    """`dense_weight` in [0, 1] is the share of the dense score; `dense_weight_unknown` in languages foreign to the embedder."""
+    """`dense_weight` in [0, 1] is the share of the dense score; `dense_weight_unknown` in languages foreign to the embedder.
+
+    `dense_weight_across`: where the store has nothing in the language of the question, so that words can hardly match.
+    """
 
     n_candidates: int = 100
     dense_weight: float = 0.5
     dense_weight_unknown: float = 0.15
+    dense_weight_across: float = 0.7
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,14 @@ class _View:
         ids, self.documents, self.languages, vectors = snapshot.vectors()
         self.index = VectorIndex(ids, vectors)
         self.store_languages = tuple(sorted(set(self.languages)))
+        texts = snapshot.openings(OPENING_CHARS)
+        self.openings = Openings(
+            [Opening(s.name, s.title, s.language, texts.get(s.name, ""), s.n_chunks) for s in snapshot.states.values()]
+        )
+
+    def document_of(self, identity: str) -> str:
+        """Name of the document that a chunk belongs to."""
+        return self.documents[self.index.position(identity)]
 
 
 class Retriever:
@@ -76,7 +89,7 @@ class Retriever:
     """
 
     name = "dense+bm25"
-    version = "1"
+    version = "2"
 
     def __init__(self, store: Store, embedder: Embedder, settings: RetrieverSettings | None = None) -> None:
         self._store = store
@@ -97,13 +110,17 @@ class Retriever:
         if allowed is not None and not len(allowed):
             return []
         limit = max(self.settings.n_candidates, top_k)
-        words = _question_terms(question, (language, *view.store_languages))
+        languages = (language, *view.store_languages)
+        words = _question_terms(question, languages)
         text_scores = dict(view.snapshot.text_search(words, limit, names))
         query = self._embedder.encode_queries([question])[0]
         dense_scores = dict(view.index.search(query, limit, allowed))
         pool = len(view.index) if allowed is None else len(allowed)
         weight = self._dense_weight(language, view.store_languages)
         scores = _fuse(dense_scores, text_scores, query, view.index, weight, min(limit, pool))
+        bonus = view.openings.bonus(question, languages)
+        if bonus:
+            scores = {identity: score + bonus.get(view.document_of(identity), 0.0) for identity, score in scores.items()}
         best = sorted(scores, key=lambda identity: (-scores[identity], identity))[:top_k]
         chunks = view.snapshot.chunks(best)
         return [
@@ -134,11 +151,12 @@ class Retriever:
             return self._view
 
     def _dense_weight(self, language: str, store_languages: Sequence[str]) -> float:
-        """Little in a language that the embedder does not know, unless the store has none of it and words cannot match."""
+        """Little in a language that the embedder does not know, much where the store has none of it and words cannot match."""
         known = self._embedder.languages
-        if known is None or language in known or language not in store_languages:
-            return self.settings.dense_weight
-        return self.settings.dense_weight_unknown
+        is_known = known is None or language in known
+        if language not in store_languages:
+            return self.settings.dense_weight_across if is_known else self.settings.dense_weight
+        return self.settings.dense_weight if is_known else self.settings.dense_weight_unknown
 
     def _allowed(self, view: _View, filters: Filters) -> tuple[NDArray[np.int64] | None, list[str] | None]:
         """Positions and document names that a filter admits; None for both where there is no filter."""

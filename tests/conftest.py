@@ -35,6 +35,7 @@ class FakeEmbedder:
 
     name = "fake"
     languages: tuple[str, ...] | None = ("en",)
+    counted_languages: tuple[str, ...] | None = ("en",)
     dim = 64
     max_tokens = 256
 

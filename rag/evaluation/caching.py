@@ -12,7 +12,7 @@ class CachingEmbedder:
 
     def __init__(self, inner: Embedder) -> None:
         """Wrap `inner`."""
-        self.name, self.languages = inner.name, inner.languages
+        self.name, self.languages, self.counted_languages = inner.name, inner.languages, inner.counted_languages
         self._inner = inner
         self._texts: dict[str, Vectors] = {}
         self._queries: dict[str, Vectors] = {}

@@ -11,10 +11,8 @@ import random
 import sys
 import tarfile
 import tempfile
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import log
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +25,13 @@ from ingest.documents import Chunk
 from ingest.embedder import Embedder, SentenceTransformerEmbedder
 from ingest.loaders import load_file
 from rag.answers import Passage
+from rag.bm25 import Bm25
 from rag.crossencoder.training.held_out import is_held_out, topic
 from rag.evaluation.caching import CachingEmbedder
 from rag.generators import Request
 from rag.generators.quote import QuoteGenerator, Ranked, question_features
 
 TRAINING_SETS = ("squad2", "squad_es", "xquad_en", "xquad_es", "xquad_de", "clapnq")
-_K1, _B = 1.2, 0.75  # Source: Robertson and Zaragoza 2009, the usual BM25 constants
 _DENSE_SHARE = 0.45
 _MIN_SHARE = 0.9  # of a gold span's characters that a right sentence holds
 _FOLDS = 5
@@ -72,23 +70,11 @@ class MemoryIndex:
         self._embedder = embedder
         is_known = embedder.languages is None or language in embedder.languages
         self._vectors = embedder.encode([embedded_text(chunk) for chunk in chunks]) if is_known else None
-        bags = [Counter(terms(f"{chunk.context}\n{chunk.text}", chunk.language)) for chunk in chunks]
-        lengths = [sum(bag.values()) for bag in bags]
-        mean = sum(lengths) / max(len(lengths), 1)
-        self._postings: dict[str, list[tuple[int, float]]] = defaultdict(list)
-        for number, (bag, length) in enumerate(zip(bags, lengths, strict=True)):
-            for term, count in bag.items():
-                gain = count * (_K1 + 1) / (count + _K1 * (1 - _B + _B * length / mean))
-                self._postings[term].append((number, gain))
+        self._index = Bm25(terms(f"{chunk.context}\n{chunk.text}", chunk.language) for chunk in chunks)
 
     def search(self, question: str, language: str, top_k: int = 10, among: frozenset[str] | None = None) -> list[Passage]:
         """The best passages for a question, of the documents `among` where they are given."""
-        scores = np.zeros(len(self.chunks))
-        for term in terms(question, language):
-            found = self._postings.get(term, ())
-            rarity = log(1 + (len(self.chunks) - len(found) + 0.5) / (len(found) + 0.5))
-            for number, gain in found:
-                scores[number] += rarity * gain
+        scores = self._index.scores(terms(question, language))
         if self._vectors is not None:
             dense = self._vectors @ self._embedder.encode_queries([question])[0]
             scores = (1 - _DENSE_SHARE) * _standard(scores) + _DENSE_SHARE * _standard(dense.astype(np.float64))
@@ -124,7 +110,7 @@ def load_set(folder: Path, embedder: Embedder) -> tuple[list[Chunk], list[dict[s
         return [
             chunk
             for document in documents
-            for chunk in chunk_document(document, embedder.token_starts, ChunkerSettings(), embedder.languages)
+            for chunk in chunk_document(document, embedder.token_starts, ChunkerSettings(), embedder.counted_languages)
         ], questions
 
 

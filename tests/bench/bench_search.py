@@ -57,9 +57,7 @@ def run(name: str, options: argparse.Namespace) -> dict[str, Any]:
     questions = [question for question in questions if question["gold"]]
     questions = questions[: options.limit] if options.limit else questions
     config = RagConfig()
-    settings = RetrieverSettings(
-        config.retriever.n_candidates, config.retriever.dense_weight, config.retriever.dense_weight_unknown
-    )
+    settings = RetrieverSettings(**config.retriever.model_dump(exclude={"top_k"}))
     retriever = Retriever(Store.open(store), config.embedder.embedder(), settings)
     retriever.search("warm up", 1)
     level = level_of(questions)

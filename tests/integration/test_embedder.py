@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from ingest import embedder as module
+from ingest import universal
 from ingest.embedder import SentenceTransformerEmbedder, packaged_model_folder
 from ingest.errors import EmbedderError
+from ingest.universal import CombinedEmbedder, UniversalEmbedder
 
 TEXTS = ["a", "The hotel limit is 140 euros.", "word " * 100, "El permiso dura quince días.", "x" * 50, "", "short one"]
 
@@ -47,3 +49,42 @@ def test_damaged_weights_are_refused(monkeypatch):
     monkeypatch.setattr(module, "_WEIGHTS_SHA256", "0" * 64)
     with pytest.raises(EmbedderError, match="damaged"):
         packaged_model_folder()
+
+
+@pytest.fixture(scope="module")
+def combined(embedder):
+    return CombinedEmbedder(embedder, UniversalEmbedder())
+
+
+def test_a_question_finds_its_answer_in_another_language(combined):
+    texts = ["The hotel limit in Madrid is 140 euros a night.", "Der Urlaub beträgt 30 Tage.", "The lift is out of order."]
+    vectors = combined.encode(texts)
+    assert vectors.dtype == np.float32 and vectors.shape == (3, combined.dim)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    asked = [
+        "¿Cuánto se puede gastar en un hotel por noche?",
+        "How many days of holiday are there?",
+        "L'ascenseur ne marche pas",
+    ]
+    found = combined.encode_queries(asked)
+    assert np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+    assert (found @ vectors.T).argmax(axis=1).tolist() == [0, 1, 2]
+
+
+def test_a_question_takes_the_english_part_only_in_english(combined):
+    english, spanish = combined.encode_queries(["What is the hotel limit?", "¿Cuál es el límite del hotel?"])
+    first = combined.first.dim
+    assert np.linalg.norm(english[:first]) > np.linalg.norm(english[first:]) > 0
+    assert not spanish[:first].any()
+    together = combined.encode_queries(["What is the hotel limit?"])[0]
+    assert np.allclose(english, together, atol=1e-5)  # whatever it is embedded with
+
+
+def test_no_texts_give_an_empty_matrix_of_both(combined):
+    assert combined.encode([]).shape == (0, combined.dim) == combined.encode_queries([]).shape
+
+
+def test_damaged_weights_of_the_multilingual_embedder_are_refused(monkeypatch):
+    monkeypatch.setattr(universal, "file_sha256", lambda path: "0" * 64)
+    with pytest.raises(EmbedderError, match="damaged"):
+        UniversalEmbedder().encode(["x"])

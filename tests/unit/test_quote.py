@@ -240,7 +240,7 @@ class FixedEmbedder:
     name, dim, max_tokens = "fixed", 2, 100
 
     def __init__(self, languages: tuple[str, ...] | None) -> None:
-        self.languages = languages
+        self.languages = self.counted_languages = languages
         self.n_texts = 0
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
