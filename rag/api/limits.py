@@ -29,7 +29,7 @@ class Workbench:
         self._config = config
         self._metrics = metrics
         self._turns = asyncio.Semaphore(config.max_concurrent)
-        self._n_waiting = 0
+        self._n_inside = 0  # both those that wait and those that are worked on
         self._threads = ThreadPoolExecutor(config.max_concurrent, thread_name_prefix="answer")
 
     async def run(self, request: Request, work: Callable[[Stop], Value]) -> Value:
@@ -91,20 +91,24 @@ class Workbench:
 
     async def _turn(self, request: Request) -> None:
         """Wait for a turn; it is given back by `_start`."""
-        if self._turns.locked() and self._n_waiting >= self._config.max_queued:
+        if self._n_inside >= self._config.max_concurrent + self._config.max_queued:
             raise _overloaded(self._metrics)
-        self._n_waiting += 1
-        self._metrics.waiting.set(self._n_waiting)
+        self._n_inside += 1
+        self._metrics.waiting.inc()
+        has_turn = False
         try:
-            await asyncio.wait_for(self._turns.acquire(), self._config.max_wait_s)
-        except TimeoutError as error:
-            raise _overloaded(self._metrics) from error
+            has_turn = await asyncio.wait_for(self._turns.acquire(), self._config.max_wait_s)
+            if await request.is_disconnected():
+                raise ClientLeft
+        except BaseException as error:
+            self._n_inside -= 1
+            if has_turn:
+                self._turns.release()
+            if isinstance(error, TimeoutError):
+                raise _overloaded(self._metrics) from error
+            raise
         finally:
-            self._n_waiting -= 1
-            self._metrics.waiting.set(self._n_waiting)
-        if await request.is_disconnected():
-            self._turns.release()
-            raise ClientLeft
+            self._metrics.waiting.dec()
 
     def _start(self, work: Callable[[], Value]) -> "asyncio.Future[Value]":
         future = asyncio.get_running_loop().run_in_executor(self._threads, work)
@@ -114,6 +118,7 @@ class Workbench:
 
     def _done(self, future: "asyncio.Future[Value]") -> None:
         self._metrics.running.dec()
+        self._n_inside -= 1
         self._turns.release()
         if not future.cancelled():
             future.exception()  # whoever waited for it may have left: then nobody else asks
