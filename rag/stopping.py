@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from types import GeneratorType
 
 from rag.errors import RagError
 from rag.generators import Draft, Generator, Request, StreamingGenerator
@@ -64,9 +65,14 @@ class _Stoppable:
 
     def stream(self, request: Request) -> Iterator[str]:
         assert isinstance(self._generator, StreamingGenerator)
-        for piece in self._generator.stream(request):
-            self._stop.check()  # what is raised here closes the stream behind the generator too
-            yield piece
+        pieces = self._generator.stream(request)
+        try:
+            for piece in pieces:
+                self._stop.check()
+                yield piece
+        finally:
+            if isinstance(pieces, GeneratorType):  # at once: an error that is kept would keep the server writing
+                pieces.close()
 
 
 def stoppable(engine: Engine, stop: Stop) -> Engine:

@@ -2,7 +2,8 @@
 
 import json
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import closing
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -115,19 +116,20 @@ async def search(body: Search, request: Request, caller: Asker, services: Wired)
     return JSONResponse(await services.work.run(request, work))
 
 
-def _answering(services: Services, caller: Caller, body: Query, stop: Stop) -> Iterator[Event]:
+def _answering(services: Services, caller: Caller, body: Query, stop: Stop) -> Generator[Event, None, None]:
     """The events of one answer; whatever was shown is in the audit log, also where it was broken off."""
     options = Options(body.pairs(), body.filters(caller), body.top_k, uuid.uuid4().hex, body.policy)
     seen: list[str] = []
     try:
-        for event in answer_events(stoppable(services.engine, stop), body.question, options):
-            stop.check()
-            if event[0] == "claim":
-                seen += _documents(event[1])
-            elif event[0] == "answer":
-                seen += [name for claim in (*event[1].claims, *event[1].withheld) for name in _documents(claim)]
-                services.metrics.count(event[1])
-            yield event
+        with closing(answer_events(stoppable(services.engine, stop), body.question, options)) as events:
+            for event in events:
+                stop.check()
+                if event[0] == "claim":
+                    seen += _documents(event[1])
+                elif event[0] == "answer":
+                    seen += [name for claim in (*event[1].claims, *event[1].withheld) for name in _documents(claim)]
+                    services.metrics.count(event[1])
+                yield event
     finally:
         services.audit.write(caller.principal, "query", caller.request_id, seen, body.question)
 

@@ -6,8 +6,9 @@ when its client leaves: what runs in a thread takes its share of the machine unt
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -48,23 +49,25 @@ class Workbench:
         finally:
             stop.set()
 
-    async def stream(self, request: Request, work: Callable[[Stop], Iterator[Value]]) -> AsyncIterator[Value | None]:
+    async def stream(
+        self, request: Request, work: Callable[[Stop], Generator[Value, None, None]]
+    ) -> AsyncIterator[Value | None]:
         """Give what a piece of work yields as it comes, and None now and then while nothing does.
 
         Raises: as `run`; ApiError before the first value, so that a caller who takes one can still answer 429.
         """
         await self._turn(request)
-        yield None
         stop = Stop(self._config.timeout_s)
         loop, values = asyncio.get_running_loop(), asyncio.Queue[Value]()
 
         def pump() -> None:
-            for value in work(stop):
-                stop.check()
-                loop.call_soon_threadsafe(values.put_nowait, value)
+            with closing(work(stop)) as found:
+                for value in found:
+                    loop.call_soon_threadsafe(values.put_nowait, value)
 
         future = self._start(pump)
         try:
+            yield None
             while not (future.done() and values.empty()):
                 getting = asyncio.ensure_future(values.get())
                 both: set[asyncio.Future[Any]] = {getting, future}

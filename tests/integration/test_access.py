@@ -74,7 +74,11 @@ def requests(site, keys):
     kept = json.loads(json.dumps(answer).replace(AMOUNT, "80000"))
     named = [{"params": {"document": name}} for name in (f"hr/{SECRET}.md", uploaded)]
     return {
-        ("POST", "/query"): [{"json": question}, {"json": {**question, "stream": True}}, {"json": {**question, "policy": "off"}}],
+        ("POST", "/query"): [
+            {"json": question},
+            {"json": {**question, "stream": True}},
+            {"json": {**question, "policy": "off"}},
+        ],
         ("POST", "/search"): [{"json": question}, {"json": {**question, "documents": ["hr/*"]}}],
         ("POST", "/check"): [{"json": {"answer": "The bonus is high.", "sources": []}}],
         ("POST", "/verify"): [{"json": kept}],

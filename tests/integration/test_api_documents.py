@@ -95,13 +95,18 @@ def test_lists_are_filtered_and_come_in_pages(site):
 def test_the_text_is_that_in_which_citations_count(site):
     whole = site.call("GET", "/documents/text", params={"document": "travel.md"})
     assert whole.json()["text"] == TRAVEL
-    citation = site.call("POST", "/query", json={"question": "What is the hotel limit in Madrid?"}).json()["claims"][0]["citations"][0]
+    citation = site.call("POST", "/query", json={"question": "What is the hotel limit in Madrid?"}).json()["claims"][0][
+        "citations"
+    ][0]
     place = {"document": citation["document"], "start": citation["start"], "end": citation["end"]}
     part = site.call("GET", "/documents/text", params=place).json()
     assert part["text"] == citation["quote"]
     beyond = site.call("GET", "/documents/text", params={"document": "travel.md", "start": 5, "end": 10**9}).json()
     assert (beyond["text"], beyond["length"]) == (TRAVEL[5:], len(TRAVEL))
-    assert [page["page"] for page in site.call("GET", "/documents/text", params={"document": "fees.pdf"}).json()["pages"]] == [1, 2]
+    assert [page["page"] for page in site.call("GET", "/documents/text", params={"document": "fees.pdf"}).json()["pages"]] == [
+        1,
+        2,
+    ]
     again = site.call(
         "GET", "/documents/text", params={"document": "travel.md"}, headers={"If-None-Match": whole.headers["etag"]}
     )
@@ -176,7 +181,7 @@ def test_uploads_are_searched_replaced_and_deleted(site, tmp_path):
 @pytest.mark.parametrize("name", ["../../evil.md", "/etc/evil.md", "..\\evil.md", "a/b/evil.md"])
 def test_an_upload_stays_in_its_folder_whatever_its_name(site, tmp_path, name):
     assert upload(site, (name, b"Some words."))[0]["document"] == "uploads:evil.md"
-    assert [path for path in tmp_path.rglob("*evil.md")] == [tmp_path / "state" / "uploads" / "evil.md"]
+    assert list(tmp_path.rglob("*evil.md")) == [tmp_path / "state" / "uploads" / "evil.md"]
 
 
 def test_an_upload_that_is_too_large_is_refused_also_without_a_length(tmp_path, folder, fake_embedder):

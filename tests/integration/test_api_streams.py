@@ -64,7 +64,9 @@ def events_of(text):
 
 
 @pytest.mark.parametrize("generator", [None, Talking(CLAIMS)])
-@pytest.mark.parametrize("asked", [{"json": {"question": QUESTION, "stream": True}}, {"headers": {"Accept": "text/event-stream"}}])
+@pytest.mark.parametrize(
+    "asked", [{"json": {"question": QUESTION, "stream": True}}, {"headers": {"Accept": "text/event-stream"}}]
+)
 def test_a_stream_tells_stages_claims_and_the_same_answer_as_the_whole(build, generator, asked):
     site = build(generator)
     response = site.call("POST", "/query", **{"json": {"question": QUESTION}, **asked})
