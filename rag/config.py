@@ -83,7 +83,7 @@ class ServerConfig(Section):
 
 
 class AuthConfig(Section):
-    """Who must prove who they are. "auto": nobody on the loopback address, everybody elsewhere."""
+    """Who must prove who they are. "auto": nobody on the loopback address, everybody elsewhere and behind a proxy."""
 
     mode: Literal["auto", "on", "off"] = "auto"
     session_hours: float = Field(default=12.0, gt=0, le=8760)

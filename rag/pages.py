@@ -1,12 +1,13 @@
 """The image of a PDF page with the words of a citation marked: the original file's page, as its reader would see it.
 
 The characters of a stored document are those that its loader gave, which are not those of the page one by one. The cited words
-are therefore looked for on the page by their letters and figures alone, and where they repeat, at the place that fits best. The
+are therefore looked for on the page word by word, and where they repeat, at the place that fits best. The
 file must be the one that was ingested, or the words would be marked on another page than was read.
 """
 
 import difflib
 import hashlib
+import re
 import struct
 import threading
 import zlib
@@ -28,8 +29,9 @@ from rag.errors import PageError
 _MAX_SIDE = 2400  # pixels
 _MAX_BYTES = 500_000_000
 _MARK = np.array([255, 236, 110], dtype=np.uint16)  # a yellow that black text is read well on
-_MIN_SHARE = 0.5  # of the letters of a quote, in blocks; less than that marks words that only look alike
-_MIN_BLOCK = 4
+_MIN_SHARE = 0.5  # of the words of a quote, in blocks of some words; with less, words would be marked that only look alike
+_MIN_BLOCK = 2
+_WORD = re.compile(r"\w+")
 _LOCK = threading.Lock()  # PDFium is not made for several threads
 
 
@@ -88,7 +90,8 @@ def page_image(data: bytes, document: Document, number: int, span: tuple[int, in
                 bitmap = page.render(scale=scale, rev_byteorder=True, prefer_bgrx=False)
                 pixels = np.array(bitmap.to_numpy()[:, :, :3])
                 marks = _boxes(page, _spoken(document, number, span)) if span else []
-                rectangles = [_pixels(page, pixels, box, scale) for box in marks]
+                where = bitmap.get_posconv(page)
+                rectangles = [_in_pixels(where, box, pixels.shape) for box in marks]
         except pypdfium2.PdfiumError as error:
             raise PageError(f"cannot show `{document.name}`: {error}. Open the file yourself.") from error
     for left, top, right, bottom in rectangles:
@@ -110,46 +113,34 @@ def _boxes(page: Any, spoken: tuple[str, float]) -> list[tuple[float, float, flo
     """Boxes (left, bottom, right, top) in points of the words, one for each line that they stand in."""
     quote, place = spoken
     textpage = page.get_textpage()
-    text = textpage.get_text_range()
-    letters = [position for position, character in enumerate(text) if character.isalnum()]
-    spans = _spans(_plain(quote), "".join(text[position].lower()[0] for position in letters), place)
+    words = [(match.group().lower(), *match.span()) for match in _WORD.finditer(textpage.get_text_range())]
     boxes = []
-    for start, end in spans:
-        first, last = letters[start], letters[end - 1]
-        for number in range(textpage.count_rects(first, last - first + 1)):
-            boxes.append(textpage.get_rect(number))
+    for first, last in _spans(_WORD.findall(quote.lower()), [word for word, _, _ in words], place):
+        start, end = words[first][1], words[last - 1][2]
+        boxes += [textpage.get_rect(number) for number in range(textpage.count_rects(start, end - start))]
     return boxes
 
 
-def _plain(text: str) -> str:
-    return "".join(character.lower()[0] for character in text if character.isalnum())
-
-
-def _spans(quote: str, page: str, place: float) -> list[tuple[int, int]]:
-    """Where the letters of a quote stand among those of the page: whole where it is nearest to `place`, else block by block."""
-    if not quote:
-        return []
-    found = [start for start in range(len(page)) if page.startswith(quote, start)]
+def _spans(quote: Sequence[str], page: Sequence[str], place: float) -> list[tuple[int, int]]:
+    """Where the words of a quote stand among those of the page: whole where it is nearest to `place`, else block by block."""
+    size = len(quote)
+    found = [start for start in range(len(page) - size + 1) if size and page[start : start + size] == quote]
     if found:
         start = min(found, key=lambda start: abs(start / len(page) - place))
-        return [(start, start + len(quote))]
+        return [(start, start + size)]
     blocks = difflib.SequenceMatcher(None, page, quote, autojunk=False).get_matching_blocks()
     blocks = [block for block in blocks if block.size >= _MIN_BLOCK]
-    if sum(block.size for block in blocks) < _MIN_SHARE * len(quote):
+    if sum(block.size for block in blocks) < _MIN_SHARE * size:
         return []
     return [(block.a, block.a + block.size) for block in blocks]
 
 
-def _pixels(page: Any, pixels: NDArray[np.uint8], box: Sequence[float], scale: float) -> tuple[int, int, int, int]:
-    """A box in points as (left, top, right, bottom) in the pixels of the drawn page."""
-    height, width = pixels.shape[:2]
+def _in_pixels(where: Any, box: Sequence[float], shape: Sequence[int]) -> tuple[int, int, int, int]:
+    """A box in points as (left, top, right, bottom) in pixels, a little wider; `where` knows crop and rotation of the page."""
     left, bottom, right, top = box
-    origin_x, origin_y = page.get_cropbox()[:2] if page.get_rotation() == 0 else (0.0, 0.0)
-    corners = (left - origin_x, bottom - origin_y, right - origin_x, top - origin_y)
-    left, bottom, right, top = (value * scale for value in corners)
-    x0, x1 = max(0, int(left) - 1), min(width, int(right) + 2)
-    y0, y1 = max(0, int(height - top) - 1), min(height, int(height - bottom) + 2)
-    return x0, y0, x1, y1
+    (x0, y0), (x1, y1) = where.to_bitmap(left, top), where.to_bitmap(right, bottom)
+    height, width = shape[:2]
+    return max(0, min(x0, x1) - 1), max(0, min(y0, y1) - 1), min(width, max(x0, x1) + 1), min(height, max(y0, y1) + 1)
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:

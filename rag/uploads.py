@@ -24,7 +24,7 @@ from ingest.containers import ARCHIVES, is_hidden_file, suffix_of
 from ingest.embedder import Embedder
 from ingest.errors import IngestError, StoreLocked
 from ingest.loaders import SUFFIXES
-from ingest.manifest import UPLOADS
+from ingest.manifest import UPLOADS, disk_errors
 from ingest.pipeline import ingest_folder
 from ingest.store import Store
 from rag.access.database import Database
@@ -94,9 +94,10 @@ class Uploads:
     def take(self, principal: Principal, files: Sequence[tuple[str, IO[bytes]]]) -> Upload:
         """Take files in; what cannot be taken is refused with its reason, and stops nothing.
 
-        Raises: AccessError when the upload cannot be noted; OSError when the disk is full.
+        Raises: AccessError when the upload cannot be noted; StoreError when the disk is full.
         """
-        taken = tuple(self._take(principal, name, content) for name, content in files)
+        with disk_errors(self._folder):
+            taken = tuple(self._take(principal, name, content) for name, content in files)
         if any(file.status == "queued" for file in taken):
             self._ingest_soon()
         upload = Upload(secrets.token_hex(12), datetime.now(UTC).isoformat(timespec="seconds"), principal.name, taken)
@@ -221,9 +222,13 @@ def _write(content: IO[bytes], folder: Path) -> tuple[Path, str]:
     """Write an upload under a hidden name, which ingestion passes over; gives its path and SHA-256."""
     digest = hashlib.sha256()
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".upload-", delete=False) as out:
-        while block := content.read(_BLOCK_BYTES):
-            digest.update(block)
-            out.write(block)
+        try:
+            while block := content.read(_BLOCK_BYTES):
+                digest.update(block)
+                out.write(block)
+        except OSError:
+            Path(out.name).unlink()
+            raise
     return Path(out.name), digest.hexdigest()
 
 

@@ -37,6 +37,7 @@ def require(scope: Scope | None) -> Callable[[Request, Services], Awaitable[Call
 
     async def caller(request: Request, services: Wired) -> Caller:
         principal = await run_in_threadpool(_authenticated, request, services)
+        request.scope["rag.principal"] = principal.name
         if scope is not None and not principal.may(scope):
             raise ApiError(
                 "forbidden", f"cannot do this: `{principal.name}` lacks scope `{scope}`. Ask an administrator to grant it."
@@ -44,7 +45,6 @@ def require(scope: Scope | None) -> Callable[[Request, Services], Awaitable[Call
         if principal.how != "anonymous":
             services.rates.take(principal.name)
         readable = await run_in_threadpool(services.rights.readable, principal)
-        request.scope["rag.principal"] = principal.name
         return Caller(principal, request_id_of(request), readable)
 
     caller.scope = scope or "any"  # type: ignore[attr-defined]  # a test sees by it which routes are guarded

@@ -20,7 +20,8 @@ from rag.stopping import Stop
 
 Value = TypeVar("Value")
 _LOOK_S = 0.2  # how often to look whether the client is still there
-_MAX_PRINCIPALS = 10_000
+_SILENCE_S = 15.0  # after which a proxy may take a stream for dead
+_MAX_NAMES = 10_000
 
 
 class Workbench:
@@ -65,7 +66,7 @@ class Workbench:
                 for value in found:
                     loop.call_soon_threadsafe(values.put_nowait, value)
 
-        future = self._start(pump)
+        future, told = self._start(pump), time.monotonic()
         try:
             yield None
             while not (future.done() and values.empty()):
@@ -74,11 +75,13 @@ class Workbench:
                 await asyncio.wait(both, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
                 if getting.done():
                     yield getting.result()
+                    told = time.monotonic()
                     continue
                 getting.cancel()
                 await self._look(request, stop, future)
-                if not future.done():
+                if time.monotonic() - told > _SILENCE_S:
                     yield None
+                    told = time.monotonic()
             future.result()
         finally:
             stop.set()
@@ -146,7 +149,7 @@ class Rates:
         if not self._per_minute:
             return
         now = time.monotonic()
-        if len(self._left) > _MAX_PRINCIPALS:
+        if len(self._left) > _MAX_NAMES:
             self._left.clear()
         left, since = self._left.get(name, (float(self._per_minute), now))
         left = min(float(self._per_minute), left + (now - since) * self._per_minute / 60)

@@ -67,8 +67,10 @@ def build_services(engine: Engine, config: RagConfig, embedder: Embedder) -> Ser
 
 
 def is_auth_required(config: RagConfig) -> bool:
-    """True where everybody must say who they are."""
-    return config.auth.mode == "on" or (config.auth.mode == "auto" and not is_loopback(config.server.host))
+    """True where everybody must say who they are: where others can reach the server, be it through a proxy."""
+    server = config.server
+    is_open = not is_loopback(server.host) or bool(server.proxies) or not all(map(is_loopback, server.hosts))
+    return config.auth.mode == "on" or (config.auth.mode == "auto" and is_open)
 
 
 def services_of(request: Request) -> Services:

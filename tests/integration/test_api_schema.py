@@ -25,7 +25,9 @@ def site(tmp_path_factory):
     (root / "docs").mkdir()
     (root / "docs" / "travel.md").write_text(TRAVEL, encoding="utf-8")
     embedder = FakeEmbedder()
-    site = build_site(root, build_store(root, root / "docs", embedder), embedder, hosts=("testserver", "localhost"), max_requests_per_minute=0)
+    site = build_site(
+        root, build_store(root, root / "docs", embedder), embedder, hosts=("testserver", "localhost"), max_requests_per_minute=0
+    )
     site.services.accounts.create_key("admin", ["admin"])
     yield site
     site.services.uploads.close()
