@@ -2,8 +2,8 @@
 
     python tests/bench/bench_api.py --out data/results/api.json [--seconds 60] [--clients 64]
 
-A server in its own process serves the sample folder. The pipeline is real but for the embedding model and the generator, which is
-scripted: it sleeps as one that writes would, and names the question in its answer, so that a lost or a crossed answer shows.
+A server in its own process serves the sample folder. The pipeline is real but for the embedding model and the generator. That
+is scripted: it sleeps as one that writes would, and names the question in its answer, so that a lost or crossed answer shows.
 """
 
 import argparse
