@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from ingest.analysis import detect_language
+from rag.access.rights import Readable
 from rag.answers import Answer, Claim, Policy
 from rag.api import examples
 from rag.api.auth import Asker, Caller
@@ -52,9 +53,9 @@ class Search(Body):
     sources: list[str] = Field(default=[], max_length=100, description="sources to restrict the search to")
     top_k: int | None = Field(default=None, ge=1, le=100, description="how many passages to find, or to answer from")
 
-    def filters(self, caller: Caller) -> Filters:
-        """The filters of the question, narrowed to what the caller may read."""
-        return Filters(tuple(self.documents), tuple(self.languages), tuple(self.types), tuple(self.sources), caller.readable)
+    def filters(self, readable: Readable | None) -> Filters:
+        """The filters of the question, narrowed to what may be read."""
+        return Filters(tuple(self.documents), tuple(self.languages), tuple(self.types), tuple(self.sources), readable)
 
     def pairs(self) -> list[tuple[str, str]]:
         """The turns as the pipeline takes them."""
@@ -108,7 +109,8 @@ async def search(body: Search, request: Request, caller: Asker, services: Wired)
     def work(stop: Stop) -> dict[str, Any]:
         language = detect_language(question)
         alone = standalone(question, body.pairs(), language)
-        found = services.engine.retriever.search(alone, body.top_k or 10, body.filters(caller), language)
+        filters = body.filters(services.rights.readable(caller.principal))
+        found = services.engine.retriever.search(alone, body.top_k or 10, filters, language)
         names = [passage.document for passage in found]
         services.audit.write(caller.principal, "search", caller.request_id, names, question)
         return {"passages": [passage.to_json() for passage in found]}
@@ -118,7 +120,9 @@ async def search(body: Search, request: Request, caller: Asker, services: Wired)
 
 def _answering(services: Services, caller: Caller, body: Query, stop: Stop) -> Generator[Event, None, None]:
     """The events of one answer; whatever was shown is in the audit log, also where it was broken off."""
-    options = Options(body.pairs(), body.filters(caller), body.top_k, uuid.uuid4().hex, body.policy)
+    # Asked again, as the question may have waited for its turn: a right that was taken away meanwhile is gone.
+    filters = body.filters(services.rights.readable(caller.principal))
+    options = Options(body.pairs(), filters, body.top_k, uuid.uuid4().hex, body.policy)
     seen: list[str] = []
     try:
         with closing(answer_events(stoppable(services.engine, stop), body.question, options)) as events:

@@ -67,7 +67,8 @@ async def verify(
 
     def work() -> dict[str, Any]:
         snapshot = services.engine.retriever.snapshot()
-        seen = snapshot if caller.readable is None else snapshot.only(caller.readable)
+        readable = services.rights.readable(caller.principal)
+        seen = snapshot if readable is None else snapshot.only(readable)
         verification = verify_answer(answer, seen, services.engine.checker)
         found = {c.now.document for claim in verification.claims for c in claim.citations if c.now is not None}
         services.audit.write(caller.principal, "verify", caller.request_id, sorted(found))
