@@ -15,15 +15,21 @@ from pathlib import Path
 from ingest.errors import StoreError, StoreLocked, StoreMismatch, StoreMissing
 
 SCHEMA_VERSION = 1
+ACCESS_FILE = ".ragaccess"  # in a folder: who may read its documents
+UPLOADS = "uploads"  # the source that takes what users upload
 
 
 @dataclass(frozen=True)
 class Source:
-    """A named source of documents. `prefix` stands before its documents' names: empty for the first source."""
+    """A named source of documents. `prefix` stands before its documents' names: empty for the first folder.
+
+    `access`: the text of its access rules as it was ingested.
+    """
 
     name: str
     root: str
     prefix: str = ""
+    access: str = ""
 
 
 @dataclass(frozen=True)

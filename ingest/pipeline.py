@@ -16,7 +16,7 @@ from ingest.embedder import Embedder
 from ingest.errors import IngestError, StoreMismatch, StoreMissing
 from ingest.intake import UNREAD_SIZE, FoundFile, Intake, Report
 from ingest.loaders import LOADERS_VERSION, SUFFIXES
-from ingest.manifest import Source, lock, read_manifest
+from ingest.manifest import ACCESS_FILE, UPLOADS, Source, lock, read_manifest
 from ingest.store import Batch, FileState, Store
 
 Progress = Callable[[int, int, str], None]
@@ -121,19 +121,33 @@ def open_for_writing(path: Path, embedder: Embedder, settings: ChunkerSettings) 
 
 
 def choose_source(store: Store, folder: Path, name: str | None) -> Source:
-    """The source that a folder is: the one that has its path, or else a new one; only the first has no prefix."""
-    root = str(folder.resolve())
+    """The source that a folder is: the one that has its path, or else a new one; only the first has no prefix.
+
+    Raises: IngestError when the folder has access rules that cannot be read.
+    """
+    root, access = str(folder.resolve()), _access_of(folder)
     known = store.manifest.sources
     for source in known:
         if source.name == name or (name is None and source.root == root):
-            return replace(source, root=root)
-    taken = {source.name for source in known}
+            return replace(source, root=root, access=access)
+    taken = {source.name for source in known} | ({UPLOADS} if name != UPLOADS else set())
     wanted = name or folder.resolve().name or "root"
     wanted = wanted.replace(":", "-")
     unique, count = wanted, 2
     while unique in taken:
         unique, count = f"{wanted}-{count}", count + 1
-    return Source(unique, root, f"{unique}:" if known else "")
+    is_first = unique != UPLOADS and all(source.name == UPLOADS for source in known)
+    return Source(unique, root, "" if is_first else f"{unique}:", access)
+
+
+def _access_of(folder: Path) -> str:
+    """Text of a folder's access rules; recorded with the source, they hold where the folder is not at hand."""
+    file = folder / ACCESS_FILE
+    try:
+        return file.read_text(encoding="utf-8") if file.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise IngestError(f"cannot read access rules `{file}`: {why}. Correct the file, or remove it.") from error
 
 
 def make_plan(folder: Path, prefix: str, known: dict[str, FileState], store_path: Path) -> Plan:

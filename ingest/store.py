@@ -12,8 +12,9 @@ it sees the old or the new version of a document whenever it looks, and a run th
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import asdict, astuple, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -232,6 +233,13 @@ class Store:
             for table in (chunks, documents):
                 table.optimize(cleanup_older_than=_KEEP_VERSIONS)
 
+    def current_manifest(self) -> Manifest:
+        """The manifest as it is now, with sources that other processes have added.
+
+        Raises: StoreError.
+        """
+        return read_manifest(self.path)
+
     def version(self) -> tuple[int, int]:
         """Changes whenever the content does: versions of the documents and the chunks table."""
         return self._db.open_table("documents").version, self._db.open_table("chunks").version
@@ -269,6 +277,12 @@ class Snapshot:
         self.manifest = manifest
         rows = documents.search().select(_STATE_COLUMNS).where("status = 'stored'").limit(None).to_arrow().to_pylist()
         self.states = {row["name"]: FileState(**row) for row in rows}
+
+    def only(self, admits: Callable[[FileState], bool]) -> "Snapshot":
+        """The same moment without the documents that `admits` turns down, as if the store did not have them."""
+        part = copy(self)
+        part.states = {name: state for name, state in self.states.items() if admits(state)}
+        return part
 
     def vectors(self) -> tuple[list[str], list[str], list[str], Vectors]:
         """Ids, documents and languages of all live chunks, and their vectors (n, dim) float32, rows in the same order."""
@@ -313,6 +327,8 @@ class Snapshot:
 
     def document(self, name: str) -> Document | None:
         """A stored document with its whole text, None if there is none of that name."""
+        if name not in self.states:
+            return None
         rows = self._documents.search().where(f"name = {_quote(name)} AND status = 'stored'").limit(1).to_arrow().to_pylist()
         if not rows:
             return None

@@ -1,6 +1,7 @@
 """The query side's tables of the configuration file, beside those of ingestion; `ingest.config` says how it is read."""
 
 import json
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -61,11 +62,40 @@ class AnswerConfig(Section):
 
 
 class ServerConfig(Section):
-    """Where the HTTP API listens."""
+    """Where the HTTP API listens, what it keeps, and how much it takes at once.
+
+    `state` is the folder of accounts, audit log, feedback and uploads. `hosts` are the names by which browsers may call it,
+    `origins` those of other sites whose pages may, `proxies` addresses or networks whose forwarding headers are believed.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    state: Path = Path("data/server")
     max_concurrent: int = Field(default=4, ge=1, le=1024)
+    max_queued: int = Field(default=32, ge=0, le=100_000)
+    max_wait_s: float = Field(default=30.0, gt=0, le=3600)
+    timeout_s: float = Field(default=300.0, gt=0, le=86_400)
+    max_requests_per_minute: int = Field(default=600, ge=0, le=1_000_000)
+    max_upload_mb: int = Field(default=100, ge=1, le=10_000)
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    proxies: tuple[str, ...] = ()
+    log_questions: bool = False
+
+
+class AuthConfig(Section):
+    """Who must prove who they are. "auto": nobody on the loopback address, everybody elsewhere and behind a proxy."""
+
+    mode: Literal["auto", "on", "off"] = "auto"
+    session_hours: float = Field(default=12.0, gt=0, le=8760)
+    proxy_user_header: str = ""
+    proxy_groups_header: str = ""
+
+
+class AccessConfig(Section):
+    """Who may read which documents."""
+
+    file: str = ""
 
 
 class RagConfig(IngestConfig):
@@ -76,6 +106,8 @@ class RagConfig(IngestConfig):
     checker: CheckerConfig = CheckerConfig()
     answer: AnswerConfig = AnswerConfig()
     server: ServerConfig = ServerConfig()
+    auth: AuthConfig = AuthConfig()
+    access: AccessConfig = AccessConfig()
 
 
 def as_toml(config: RagConfig) -> str:

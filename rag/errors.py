@@ -5,6 +5,8 @@ RagError
 ├── InputError         a batch file or a pair in it is not in the documented form
 ├── GeneratorError     the generator cannot be reached, loaded or understood
 ├── CheckerError       the check cannot run (its claims count as not supported)
+├── AccessError        the accounts or the access rules cannot be read or changed
+├── PageError          an image of a page cannot be made
 ├── CalibrationError   a threshold cannot be calibrated with what was given
 └── ServerError        the server cannot start
 
@@ -35,6 +37,19 @@ class GeneratorError(RagError):
 
 class CheckerError(RagError):
     """The check cannot run; claims that it should have judged count as not supported."""
+
+
+class AccessError(RagError):
+    """Accounts or access rules cannot be read, or not be changed as was asked."""
+
+
+class PageError(RagError):
+    """An image of a page cannot be made; `is_changed` where the file is no longer what was ingested."""
+
+    def __init__(self, message: str, *, is_changed: bool = False) -> None:
+        """Take the message for the user."""
+        super().__init__(message)
+        self.is_changed = is_changed
 
 
 class CalibrationError(RagError):

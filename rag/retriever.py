@@ -7,7 +7,7 @@ the weighted sum ranks them. Adding standardised scores keeps how far ahead a pa
 
 import fnmatch
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -41,16 +41,17 @@ class Filters:
     """Restrict a search by document and its metadata; what is empty restricts nothing.
 
     `documents`: names or globs such as `policies/*`; `languages`: codes such as `es`; `types`: suffixes such as `pdf`;
-    `sources`: names of sources.
+    `sources`: names of sources. `readable` is what whoever asks may see (`rag.access`); None is everything.
     """
 
     documents: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    readable: Callable[[FileState], bool] | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.documents or self.languages or self.types or self.sources)
+        return bool(self.documents or self.languages or self.types or self.sources or self.readable)
 
     def admits(self, state: FileState) -> bool:
         """Say whether a document passes."""
@@ -60,6 +61,7 @@ class Filters:
             and (not self.languages or state.language in self.languages)
             and (not self.types or suffix in {kind.lower().lstrip(".") for kind in self.types})
             and (not self.sources or state.source in self.sources)
+            and (self.readable is None or self.readable(state))
         )
 
 
@@ -138,6 +140,10 @@ class Retriever:
     def document(self, name: str) -> Document | None:
         """Return a stored document whole, None if there is none of that name."""
         return self._current().snapshot.document(name)
+
+    def snapshot(self) -> Snapshot:
+        """The store as it is now."""
+        return self._current().snapshot
 
     def n_chunks(self) -> int:
         """Number of chunks that can be found."""

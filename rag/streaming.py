@@ -10,7 +10,7 @@ answer may yet be withheld because of `min_confidence`, claims are told only onc
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator as Events
 
 from rag.answers import Claim, Policy
 from rag.drafts import Desk
@@ -19,8 +19,10 @@ from rag.pipeline import Considered, Engine, Event, Steps, considering, decide, 
 from rag.questions import Options
 
 
-def answer_events(engine: Engine, question: str, options: Options = Options()) -> Iterator[Event]:
+def answer_events(engine: Engine, question: str, options: Options = Options()) -> Events[Event, None, None]:
     """Answer one question from the store, telling of the work as it goes; nothing happens before the first event is taken.
+
+    Whoever breaks off closes it, and with it the stream of a generator.
 
     Raises: QuestionError, GeneratorError, CheckerError, StoreError.
     """

@@ -1,119 +1,81 @@
-"""The ASGI application: POST /query, GET /healthz, and an OpenAPI page that needs no network. Routes only translate.
+"""The ASGI application: routers over one set of services, inside the manners that every request gets. Routes only translate."""
 
-Every error has one shape: {"error": {"type", "message"}}, the message with its remedy.
-"""
+import base64
+import hashlib
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-import asyncio
-import uuid
-from collections.abc import Awaitable, Callable
-from typing import Any
-
-from fastapi import FastAPI, Request, Response
-from fastapi.concurrency import run_in_threadpool
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI, Request
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse
 from fastapi_offline import FastAPIOffline
-from pydantic import BaseModel, ConfigDict, Field
-from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
-from ingest.errors import IngestError
-from rag.answers import Policy
-from rag.errors import GeneratorError, QuestionError, RagError
-from rag.pipeline import Engine, answer
-from rag.questions import Options
-from rag.retriever import Filters
+from rag.api import asking, checking, documents, feedback, health, sessions, uploading
+from rag.api.errors import handle_errors
+from rag.api.manners import POLICY, Manners
+from rag.api.services import Services
 
 _MAX_BODY_BYTES = 1_000_000
+_DOCS = "/static-offline-docs"
 
 
-class Turn(BaseModel):
-    """One turn of a conversation."""
+def build_app(services: Services) -> FastAPI:
+    """Make the application over services that are ready."""
 
-    model_config = ConfigDict(extra="forbid")
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        services.uploads.start()
+        yield
+        services.uploads.close()
+        services.work.close()
 
-    role: str = Field(max_length=20)
-    text: str = Field(max_length=100_000)
-
-
-class Query(BaseModel):
-    """A question, with the turns before it and filters if there are any."""
-
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"question": "How many days of leave can be carried over?"}]}
-    )
-
-    question: str = Field(description="the question; its language decides that of the product's own words")
-    turns: list[Turn] = Field(default=[], max_length=100, description="earlier turns, oldest first")
-    documents: list[str] = Field(default=[], max_length=100, description="names or globs to restrict the search to")
-    languages: list[str] = Field(default=[], max_length=20, description="language codes to restrict the search to")
-    types: list[str] = Field(default=[], max_length=20, description="file types to restrict the search to, such as pdf")
-    sources: list[str] = Field(default=[], max_length=100, description="sources to restrict the search to")
-    top_k: int | None = Field(default=None, ge=1, le=100, description="how many passages to answer from")
-    policy: Policy | None = Field(default=None, description="what becomes of unsupported claims; not set: as configured")
-
-
-def build_app(engine: Engine, *, max_concurrent: int = 4) -> FastAPI:
-    """Make the application over an engine that is ready."""
     app = FastAPIOffline(
+        docs_url=None,
+        redoc_url=None,
         title="Grounded answers",
         description="Answers from your documents; every claim is checked against the words it cites.",
         version="0.1.0",
+        lifespan=lifespan,
     )
-    slots = asyncio.Semaphore(max_concurrent)
-
-    @app.post("/query", summary="Ask a question", responses={422: {"description": "the question cannot be answered as it is"}})
-    async def query(body: Query) -> dict[str, Any]:
-        """Answer from the documents. An abstention is an answer too: status 200, `abstained` true."""
-        filters = Filters(tuple(body.documents), tuple(body.languages), tuple(body.types), tuple(body.sources))
-        turns = [(turn.role, turn.text) for turn in body.turns]
-        options = Options(turns, filters, body.top_k, uuid.uuid4().hex, body.policy)
-        async with slots:
-            result = await run_in_threadpool(answer, engine, body.question, options)
-        return result.to_json()
-
-    @app.get("/healthz", summary="Is the server alive, and over what")
-    async def healthz() -> dict[str, Any]:
-        chunks = await run_in_threadpool(engine.retriever.n_chunks)
-        return {"status": "ok", "chunks": chunks, "generator": engine.generator.name, "checker": engine.checker.name}
-
-    _handle_errors(app)
+    app.state.services = services
+    for family in (asking, checking, documents, feedback, sessions, health):
+        app.include_router(family.router, max_body_size=_MAX_BODY_BYTES)
+    app.include_router(uploading.router, max_body_size=services.config.server.max_upload_mb * 1_000_000)
+    _add_page(app)
+    handle_errors(app)
+    if services.config.server.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(services.config.server.origins),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "X-CSRF-Token", "X-Request-ID"],
+            expose_headers=["X-Request-ID", "X-Marks", "X-Page", "Retry-After", "ETag"],
+        )
+    app.add_middleware(Manners, services=services)
     return app
 
 
-def _handle_errors(app: FastAPI) -> None:
-    @app.middleware("http")
-    async def limit_body(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        length = request.headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > _MAX_BODY_BYTES:
-            return _error(413, "body_too_large", f"cannot take the request: its body is over {_MAX_BODY_BYTES:,} bytes.")
-        return await call_next(request)
+def _add_page(app: FastAPI) -> None:
+    """The page of the routes, from files that are here; its one inline script is allowed by its digest alone."""
 
-    @app.exception_handler(QuestionError)
-    async def bad_question(request: Request, error: QuestionError) -> JSONResponse:
-        return _error(422, "question", str(error))
-
-    @app.exception_handler(GeneratorError)
-    async def bad_generator(request: Request, error: GeneratorError) -> JSONResponse:
-        return _error(502, "generator", str(error))
-
-    @app.exception_handler(RagError)
-    async def failed(request: Request, error: RagError) -> JSONResponse:
-        return _error(500, "rag", str(error))
-
-    @app.exception_handler(IngestError)
-    async def bad_store(request: Request, error: IngestError) -> JSONResponse:
-        return _error(503, "store", str(error))
-
-    @app.exception_handler(RequestValidationError)
-    async def bad_body(request: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"] if part != "body")
-        return _error(422, "body", f"cannot read the request: `{place or 'body'}`: {first['msg']}. See /docs.")
-
-    @app.exception_handler(HTTPException)
-    async def http_error(request: Request, error: HTTPException) -> JSONResponse:
-        return _error(error.status_code, "http", f"{error.detail}: `{request.url.path}`. See /docs.")
+    @app.get("/docs", include_in_schema=False)
+    async def docs(request: Request) -> HTMLResponse:
+        root = request.scope.get("root_path", "")
+        page = get_swagger_ui_html(
+            openapi_url=f"{root}{app.openapi_url}",
+            title=f"{app.title}: routes",
+            swagger_js_url=f"{root}{_DOCS}/swagger-ui-bundle.js",
+            swagger_css_url=f"{root}{_DOCS}/swagger-ui.css",
+            swagger_favicon_url=f"{root}{_DOCS}/favicon.png",
+        )
+        scripts = re.findall(r"<script>(.*?)</script>", bytes(page.body).decode(), re.DOTALL)
+        digests = "".join(f" 'sha256-{_digest(script)}'" for script in scripts)
+        policy = POLICY.format(scripts=digests).replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+        page.headers["content-security-policy"] = policy
+        return page
 
 
-def _error(status: int, kind: str, text: str) -> JSONResponse:
-    return JSONResponse({"error": {"type": kind, "message": text}}, status_code=status)
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

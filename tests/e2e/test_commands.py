@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -297,3 +298,55 @@ def test_a_taken_port_is_told(store):
         done = run("rag", "serve", "--port", taken.getsockname()[1], "--store", store)
     assert done.returncode == 1
     assert "the port is taken" in done.stderr
+
+
+def test_a_server_for_others_starts_only_once_somebody_can_authenticate(store, tmp_path):
+    env = {"RAG_SERVER__STATE": f'"{tmp_path / "state"}"'}
+    serve = ("serve", "--host", "0.0.0.0", "--port", 0, "--store", store)
+    refused = run("rag", *serve, env=env)
+    assert refused.returncode == 1
+    assert "rag keys create" in refused.stderr
+    made = run("rag", "keys", "create", "reader", "--scope", "read", "--days", 1, env=env, check=0)
+    key = made.stdout.strip()
+    assert run("rag", "keys", "create", "reader", env=env).returncode == 1
+    listed = lines(run("rag", "keys", "list", "--json", env=env, check=0))
+    assert [(row["name"], row["scopes"], row["revoked"]) for row in listed] == [("reader", ["read"], None)]
+    process = subprocess.Popen(
+        [BIN / "rag", *map(str, serve)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        env={**os.environ, **env},
+    )  # fmt: skip
+    try:
+        port = int(process.stdout.readline().split(" (")[0].rsplit(":", 1)[1])
+        url = f"http://127.0.0.1:{port}/documents"
+        statuses = []
+        for attempt in range(3):
+            headers = {"Authorization": f"Bearer {key}"} if attempt else {}
+            try:
+                with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60) as response:
+                    statuses.append(response.status)
+            except urllib.error.HTTPError as error:
+                statuses.append(error.code)
+            if attempt == 1:
+                run("rag", "keys", "revoke", "reader", env=env, check=0)
+        assert statuses == [401, 200, 401]
+    finally:
+        process.terminate()
+        said = process.communicate(timeout=60)[1]
+    assert process.returncode in (0, -15)
+    assert key not in said and all(json.loads(line)["event"] for line in said.splitlines() if line.startswith("{"))
+
+
+def test_users_are_added_without_a_password_on_the_command_line(tmp_path):
+    env = {**os.environ, "RAG_SERVER__STATE": f'"{tmp_path / "state"}"'}
+
+    def users(*arguments, said=""):
+        return subprocess.run(
+            [BIN / "rag", "users", *arguments], input=said, capture_output=True, text=True, cwd=ROOT, env=env, timeout=120
+        )
+
+    assert "characters" in users("add", "ana", said="short\n").stderr
+    assert users("add", "ana", "--group", "hr", said="correct horse battery\n").returncode == 0
+    assert json.loads(users("list", "--json").stdout)["groups"] == ["hr"]
+    assert users("passwd", "bob", said="correct horse battery\n").returncode == 1
+    assert users("remove", "ana").returncode == 0
+    assert users("list", "--json").stdout == ""

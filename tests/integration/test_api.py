@@ -3,15 +3,8 @@ import asyncio
 import httpx
 import pytest
 
-from ingest.chunker import ChunkerSettings
-from ingest.pipeline import ingest_folder
-from ingest.store import Store
-from rag.api.app import build_app
-from rag.checker.check import Checker
 from rag.errors import GeneratorError
-from rag.generators.quote import QuoteGenerator
-from rag.pipeline import Engine
-from rag.retriever import Retriever
+from tests.integration.serving import TRAVEL, build_site, build_store
 
 
 class Broken:
@@ -22,26 +15,20 @@ class Broken:
 
 
 @pytest.fixture
-def engine(tmp_path, fake_embedder):
+def store(tmp_path, fake_embedder):
     root = tmp_path / "docs"
     root.mkdir()
-    (root / "travel.md").write_text("# Travel\n\nThe hotel limit in Madrid is 140 euros per night.\n", encoding="utf-8")
-    ingest_folder(root, tmp_path / "store", fake_embedder, ChunkerSettings())
-    quoter = QuoteGenerator(None)
-    return Engine(Retriever(Store.open(tmp_path / "store"), fake_embedder), quoter, quoter, Checker(), "fake")
+    (root / "travel.md").write_text(TRAVEL, encoding="utf-8")
+    return build_store(tmp_path, root, fake_embedder)
 
 
-def call(app, method, path, **options):
-    async def go():
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            return await client.request(method, path, **options)
-
-    return asyncio.run(go())
+@pytest.fixture
+def site(tmp_path, store, fake_embedder):
+    return build_site(tmp_path, store, fake_embedder)
 
 
-def test_query_gives_the_answer_object(engine):
-    response = call(build_app(engine), "POST", "/query", json={"question": "What is the hotel limit in Madrid?"})
+def test_query_gives_the_answer_object(site):
+    response = site.call("POST", "/query", json={"question": "What is the hotel limit in Madrid?"})
     assert response.status_code == 200
     body = response.json()
     assert list(body) == [
@@ -63,23 +50,22 @@ def test_query_gives_the_answer_object(engine):
     assert claim["citations"][0]["quote"] in claim["text"]
 
 
-def test_an_abstention_is_no_error(engine):
-    response = call(build_app(engine), "POST", "/query", json={"question": "¿Quién pintó el techo de la capilla?"})
+def test_an_abstention_is_no_error(site):
+    response = site.call("POST", "/query", json={"question": "¿Quién pintó el techo de la capilla?"})
     assert response.status_code == 200
     assert response.json()["abstained"] is True
     assert response.json()["text"] == "Los documentos no lo dicen."
 
 
-def test_turns_and_filters_are_taken(engine):
+def test_turns_and_filters_are_taken(site):
     body = {
         "question": "And how much is it?",
         "turns": [{"role": "user", "text": "What is the hotel limit in Madrid?"}],
         "documents": ["nothing/*"],
     }
-    app = build_app(engine)
-    assert call(app, "POST", "/query", json=body).json()["reason"] == "nothing_retrieved"
+    assert site.call("POST", "/query", json=body).json()["reason"] == "nothing_retrieved"
     body["documents"] = []
-    assert "140 euros" in call(app, "POST", "/query", json=body).json()["text"]
+    assert "140 euros" in site.call("POST", "/query", json=body).json()["text"]
 
 
 @pytest.mark.parametrize(
@@ -94,39 +80,38 @@ def test_turns_and_filters_are_taken(engine):
         ({"content": b"x" * 1_000_001, "headers": {"content-type": "application/json"}}, 413, "body"),
     ],
 )
-def test_bad_requests_get_one_shape_with_the_reason(engine, options, status, said):
-    response = call(build_app(engine), "POST", "/query", **options)
+def test_bad_requests_get_one_shape_with_the_reason(site, options, status, said):
+    response = site.call("POST", "/query", **options)
     assert response.status_code == status
     assert said in response.json()["error"]["message"]
 
 
-def test_unknown_paths_and_methods_have_the_same_shape(engine):
-    app = build_app(engine)
-    assert call(app, "GET", "/nothing").json()["error"]["type"] == "http"
-    assert call(app, "GET", "/query").status_code == 405
+def test_unknown_paths_and_methods_have_the_same_shape(site):
+    assert site.call("GET", "/nothing").json()["error"]["type"] == "not_found"
+    assert site.call("GET", "/query").status_code == 405
 
 
-def test_a_failing_generator_is_a_502_that_says_why(engine):
-    broken = Engine(engine.retriever, Broken(), engine.quoter, engine.checker, "fake")
-    response = call(build_app(broken), "POST", "/query", json={"question": "What is the hotel limit?"})
+def test_a_failing_generator_is_a_502_that_says_why(tmp_path, store, fake_embedder):
+    site = build_site(tmp_path, store, fake_embedder, generator=Broken())
+    response = site.call("POST", "/query", json={"question": "What is the hotel limit?"})
     assert response.status_code == 502
     assert "Start the server" in response.json()["error"]["message"]
 
 
-def test_health_and_the_api_page_need_nothing_from_outside(engine):
-    app = build_app(engine)
-    assert call(app, "GET", "/healthz").json()["chunks"] == 1
-    page = call(app, "GET", "/docs").text
+def test_health_and_the_api_page_need_nothing_from_outside(site):
+    assert site.call("GET", "/healthz").json() == {"status": "ok"}
+    assert site.call("GET", "/readyz").json() == {"status": "ready"}
+    page = site.call("GET", "/docs").text
     assert "swagger" in page.lower()
     assert "https://" not in page
-    assert "/query" in call(app, "GET", "/openapi.json").json()["paths"]
+    assert "/query" in site.call("GET", "/openapi.json").json()["paths"]
 
 
-def test_many_questions_at_once_get_their_own_answers(engine):
-    app = build_app(engine, max_concurrent=3)
+def test_many_questions_at_once_get_their_own_answers(tmp_path, store, fake_embedder):
+    site = build_site(tmp_path, store, fake_embedder, max_concurrent=3)
 
     async def go():
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(site.app), base_url="http://localhost") as client:
             asked = [f"What is the hotel limit in Madrid, asks number {n}?" for n in range(12)]
             replies = await asyncio.gather(*(client.post("/query", json={"question": question}) for question in asked))
             return [reply.json()["question"] for reply in replies], asked
@@ -135,13 +120,12 @@ def test_many_questions_at_once_get_their_own_answers(engine):
     assert got == asked
 
 
-def test_the_policy_is_taken_from_the_request_else_from_the_configuration(engine):
-    app = build_app(engine)
+def test_the_policy_is_taken_from_the_request_else_from_the_configuration(site):
     body = {"question": "What is the hotel limit in Madrid?"}
-    assert call(app, "POST", "/query", json=body).json()["receipt"]["policy"]["name"] == "strict"
-    unchecked = call(app, "POST", "/query", json={**body, "policy": "off"}).json()
+    assert site.call("POST", "/query", json=body).json()["receipt"]["policy"]["name"] == "strict"
+    unchecked = site.call("POST", "/query", json={**body, "policy": "off"}).json()
     assert unchecked["receipt"]["policy"]["name"] == "off"
     assert {claim["reason"] for claim in unchecked["claims"]} == {"unchecked"}
-    wrong = call(app, "POST", "/query", json={**body, "policy": "lenient"})
+    wrong = site.call("POST", "/query", json={**body, "policy": "lenient"})
     assert wrong.status_code == 422
     assert "policy" in wrong.json()["error"]["message"]

@@ -1,0 +1,173 @@
+"""Questions: `POST /query`, whole or as a stream, and `POST /search`. Only what the caller may read is found."""
+
+import json
+import uuid
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import closing
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from ingest.analysis import detect_language
+from rag.access.rights import Readable
+from rag.answers import Answer, Claim, Policy
+from rag.api import examples
+from rag.api.auth import Asker, Caller
+from rag.api.errors import GUARDED, ClientLeft, responses, told
+from rag.api.services import Services, Wired
+from rag.pipeline import Event
+from rag.questions import Options, checked_question, standalone
+from rag.retriever import Filters
+from rag.stopping import Stop, stoppable
+from rag.streaming import answer_events
+
+router = APIRouter(tags=["Questions"])
+
+
+class Body(BaseModel):
+    """A body that says everything by name; what it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Turn(Body):
+    """One turn of a conversation."""
+
+    role: str = Field(max_length=20)
+    text: str = Field(max_length=100_000)
+
+
+class Search(Body):
+    """A question, with the turns before it and filters if there are any."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"question": "hotel limit in Madrid", "types": ["pdf"]}]})
+
+    question: str = Field(description="the question; its language decides that of the product's own words")
+    turns: list[Turn] = Field(default=[], max_length=100, description="earlier turns, oldest first")
+    documents: list[str] = Field(default=[], max_length=100, description="names or globs to restrict the search to")
+    languages: list[str] = Field(default=[], max_length=20, description="language codes to restrict the search to")
+    types: list[str] = Field(default=[], max_length=20, description="file types to restrict the search to, such as pdf")
+    sources: list[str] = Field(default=[], max_length=100, description="sources to restrict the search to")
+    top_k: int | None = Field(default=None, ge=1, le=100, description="how many passages to find, or to answer from")
+
+    def filters(self, readable: Readable | None) -> Filters:
+        """The filters of the question, narrowed to what may be read."""
+        return Filters(tuple(self.documents), tuple(self.languages), tuple(self.types), tuple(self.sources), readable)
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """The turns as the pipeline takes them."""
+        return [(turn.role, turn.text) for turn in self.turns]
+
+
+class Query(Search):
+    """A question to be answered."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"question": "How many days of leave can be carried over?"}]})
+
+    policy: Policy | None = Field(default=None, description="what becomes of unsupported claims; not set: as configured")
+    stream: bool = Field(default=False, description="send server-sent events, as `Accept: text/event-stream` does")
+
+
+@router.post(
+    "/query",
+    summary="Ask a question",
+    responses=responses(*GUARDED, "question", "overloaded", "rag", "generator", "stopped")
+    | {
+        200: {
+            "description": "the answer, or events: `status`, each `claim` once it was checked, at the end `answer` or `error`",
+            "content": {
+                "application/json": {"example": examples.ANSWER},
+                "text/event-stream": {"example": examples.EVENTS},
+            },
+        }
+    },
+)
+async def query(body: Query, request: Request, caller: Asker, services: Wired) -> Response:
+    """Answer from the documents. An abstention is an answer too: status 200, `abstained` true."""
+    checked_question(body.question, services.engine.max_question_chars)
+    if not (body.stream or "text/event-stream" in request.headers.get("accept", "")):
+        answer = await services.work.run(request, lambda stop: _last(_answering(services, caller, body, stop)))
+        return JSONResponse(answer.to_json())
+    events = services.work.stream(request, lambda stop: _answering(services, caller, body, stop))
+    await anext(events)  # before this there is no turn, and the refusal is to be a status of its own
+    return StreamingResponse(_as_text(events, caller), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+@router.post(
+    "/search",
+    summary="Find passages",
+    responses=responses(*GUARDED, "question", "overloaded", "stopped")
+    | {200: examples.shown(examples.PASSAGES, "passages, best first")},
+)
+async def search(body: Search, request: Request, caller: Asker, services: Wired) -> JSONResponse:
+    """Find passages without answering. Positions count in the document's text."""
+    question = checked_question(body.question, services.engine.max_question_chars)
+
+    def work(stop: Stop) -> dict[str, Any]:
+        language = detect_language(question)
+        alone = standalone(question, body.pairs(), language)
+        filters = body.filters(services.rights.readable(caller.principal))
+        found = services.engine.retriever.search(alone, body.top_k or 10, filters, language)
+        names = [passage.document for passage in found]
+        services.audit.write(caller.principal, "search", caller.request_id, names, question)
+        return {"passages": [passage.to_json() for passage in found]}
+
+    return JSONResponse(await services.work.run(request, work))
+
+
+def _answering(services: Services, caller: Caller, body: Query, stop: Stop) -> Generator[Event, None, None]:
+    """The events of one answer; whatever was shown is in the audit log, also where it was broken off."""
+    # Asked again, as the question may have waited for its turn: a right that was taken away meanwhile is gone.
+    filters = body.filters(services.rights.readable(caller.principal))
+    options = Options(body.pairs(), filters, body.top_k, uuid.uuid4().hex, body.policy)
+    seen: list[str] = []
+    try:
+        with closing(answer_events(stoppable(services.engine, stop), body.question, options)) as events:
+            for event in events:
+                stop.check()
+                if event[0] == "claim":
+                    seen += _documents(event[1])
+                elif event[0] == "answer":
+                    seen += [name for claim in (*event[1].claims, *event[1].withheld) for name in _documents(claim)]
+                    services.metrics.count(event[1])
+                yield event
+    finally:
+        services.audit.write(caller.principal, "query", caller.request_id, seen, body.question)
+
+
+def _documents(claim: Claim) -> list[str]:
+    cited = [*claim.citations, *claim.contradicted_by, *([claim.suggestion] if claim.suggestion else [])]
+    return [citation.document for citation in cited]
+
+
+def _last(events: Iterator[Event]) -> Answer:
+    """The answer at the end of its events."""
+    *_, last = events
+    assert last[0] == "answer"
+    return last[1]
+
+
+async def _as_text(events: AsyncIterator[Event | None], caller: Caller) -> AsyncIterator[str]:
+    """Events as text/event-stream; an error on the way is the last of them."""
+    try:
+        async for event in events:
+            if event is None:
+                yield ": still at it\n\n"
+            elif event[0] == "status":
+                yield _event("status", {"stage": event[1]})
+            elif event[0] == "claim":
+                # Its place is told with the answer: in a draft still being written it has none.
+                yield _event("claim", event[1].to_json(withheld=True))
+            else:
+                yield _event("answer", event[1].to_json())
+    except ClientLeft:
+        return
+    except Exception as error:  # noqa: BLE001  the status line is out: this is the edge
+        yield _event("error", told(error, caller.request_id))
+
+
+def _event(kind: str, data: dict[str, Any]) -> str:
+    return f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
