@@ -6,6 +6,7 @@ RagError
 ├── GeneratorError     the generator cannot be reached, loaded or understood
 ├── CheckerError       the check cannot run (its claims count as not supported)
 ├── CalibrationError   a threshold cannot be calibrated with what was given
+├── MonitorError       the monitoring log cannot be written
 └── ServerError        the server cannot start
 
 Errors of the store and of configuration come from `ingest.errors`. Wording: what failed `value`: why. What to do.
@@ -39,6 +40,10 @@ class CheckerError(RagError):
 
 class CalibrationError(RagError):
     """A threshold cannot be calibrated with the questions, the risk or the file that were given."""
+
+
+class MonitorError(RagError):
+    """The monitoring log cannot be written or read."""
 
 
 class ServerError(RagError):
