@@ -1,8 +1,8 @@
 """The monitoring log: what a reasoning model thought, for whoever watches over the system. Never part of an answer.
 
-Off unless `monitor.path` is set. Reasoning is unfiltered by design of the models: it may be false, harmful, or repeat what stands
-in documents. So the file is for its owner alone (mode 0600), entries older than `monitor.retention_days` go, and `rag monitor
-purge --all` empties it. One JSON object a line: `at` (UTC), `question`, `generator`, `analysis`, `call`, and counts.
+Off unless `monitor.path` is set. Reasoning is unfiltered by design of the models: it may be false, harmful, or repeat what
+stands in documents. So the file is for its owner alone (mode 0600), entries older than `monitor.retention_days` go, and
+`rag monitor purge --all` empties it. One JSON object a line: `at` (UTC), `question`, `generator`, `analysis`, `call`, counts.
 """
 
 import fcntl
@@ -80,8 +80,8 @@ class Monitor:
                 yield file
         except OSError as error:
             raise MonitorError(
-                f"cannot write the monitoring log `{self.path}`: {error.strerror or error}. Set monitor.path to a file that can "
-                "be written, or leave it empty to keep no log."
+                f"cannot write the monitoring log `{self.path}`: {error.strerror or error}. Set monitor.path to a file that "
+                "can be written, or leave it empty to keep no log."
             ) from error
 
 

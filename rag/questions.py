@@ -21,8 +21,8 @@ _LEANING = frozenset(
 class Options:
     """What may come with a question; what is None is as the engine says.
 
-    `turns`: earlier turns of the conversation, (role, text). `identity`: the name that the answer is to carry. `effort`: how much
-    a reasoning model is to think, empty as it is configured.
+    `turns`: earlier turns of the conversation, (role, text). `identity`: the name that the answer is to carry. `effort`: how
+    much a reasoning model is to think, empty as it is configured.
     """
 
     turns: Sequence[tuple[str, str]] = ()

@@ -4,8 +4,8 @@
     agentic   the same, and the model may search again, open and find, at most `max_rounds` times
 
 A run that ends without an answer (a call too many, reasoning without end, malformed output) is followed by one in which the
-answer is forced: the prompt then ends where the answer begins. If that gives none either the draft is empty and its account says
-why. Only the channel `final` is ever given out.
+answer is forced: the prompt then ends where the answer begins. If that gives none either the draft is empty and its account
+says why. Only the channel `final` is ever given out.
 """
 
 import time
@@ -185,9 +185,7 @@ class HarmonyGenerator:
         }
         return _Work(browser, ids, account, time.monotonic() + settings.timeout_s, context)
 
-    def _run(
-        self, work: _Work, renderer: Renderer, *, is_forced: bool
-    ) -> Generator[str, None, tuple[Reply, list[int]]]:
+    def _run(self, work: _Work, renderer: Renderer, *, is_forced: bool) -> Generator[str, None, tuple[Reply, list[int]]]:
         """Let the model write once; gives the pieces of its answer, and returns its reply and the ids."""
         reader, guard = Reader(encoding(), forced_final=is_forced), FinalGuard()
         prompt = [*work.ids, *renderer.assistant, *(renderer.final if is_forced else ())]

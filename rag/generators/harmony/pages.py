@@ -6,6 +6,7 @@ scrubbed; what a line stands for is the document as it is.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from ingest.chunker import heading_path
 from ingest.documents import Document, chunk_id
@@ -177,7 +178,7 @@ def _regions(document: Document) -> list[tuple[int, int]]:
     regions = []
     for start, end in pages:
         cuts = sorted({start, *(h.start for h in document.headings if start < h.start < end), end})
-        regions += list(zip(cuts, cuts[1:], strict=False))
+        regions += list(pairwise(cuts))
     return regions
 
 

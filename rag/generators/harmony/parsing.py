@@ -165,7 +165,7 @@ class Reader:
         return "\n\n".join(text for text in texts if text)
 
     def _text(self, message: _Message) -> str:
-        return self._encoding.decode(message.ids)
+        return str(self._encoding.decode(message.ids))
 
     def _news(self, text: str) -> str:
         news = text[len(self._given) :]

@@ -1,8 +1,8 @@
 """A request -> the token ids of a Harmony conversation that waits for the assistant. Pure but for the vocabulary.
 
 Who says what, by authority: the system message is the trained one with the browser tool; our rules are the developer's; the
-user's message is the question alone; words from documents stand only in results of the tool, which have no authority. Every text
-is encoded as text, so that nothing in it can become a control token. Of earlier turns questions and answers are kept, no
+user's message is the question alone; words from documents stand only in results of the tool, which have no authority. Every
+text is encoded as text, so that nothing in it can become a control token. Of earlier turns questions and answers are kept, no
 reasoning and no results: what they showed is looked up anew.
 """
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from openai_harmony import HarmonyEncoding, Message
 
 MAX_TURNS = 6
-_RULES = """You answer questions from a collection of the user's own documents. What the browser tool displays is your only source.
+_RULES = """You answer questions from a collection of the user's own documents. What the browser tool displays is your only \
+source.
 1. Use only what the displayed lines say. Never use other knowledge. What they say counts more than what you remember.
 2. Write short plain sentences. End every sentence with a citation of the lines that it comes from, in the format of the \
 browser tool.
@@ -36,7 +37,7 @@ _AGENTIC = (
 
 
 class Renderer:
-    """Renders with one vocabulary and one date; the date is shown to the model. `max_rounds` 0: it is told not to call tools."""
+    """Renders with one vocabulary and one date, which the model is told. `max_rounds` 0: it is told not to call tools."""
 
     def __init__(self, encoding: "HarmonyEncoding", *, date: str, max_rounds: int) -> None:
         self._encoding = encoding
