@@ -96,7 +96,8 @@ class _Group:
         import torch
 
         rows = [[number[token] for token in (*prompt, *output)] for prompt, output in runs]
-        shared = next(n for n, tokens in enumerate(zip(*rows, strict=False)) if len(set(tokens)) > 1) - 1
+        shared = min(len(prompt) for prompt, _ in runs)
+        shared = next((n for n in range(shared) if len({row[n] for row in rows}) > 1), shared) - 1
         length = max(map(len, rows)) - shared
         self.prefix = torch.tensor([rows[0][:shared]])
         self.ids = torch.tensor([row[shared:] + [0] * (length + shared - len(row)) for row in rows])

@@ -16,8 +16,8 @@ from rag.generators.harmony.vocabulary import encoding
 LEAVE = "Employees get 25 days of paid leave each year. Up to five unused days can be carried over until 31 March.\n"
 TRAVEL = "The hotel limit in Madrid is 140 euros per night. Flights are booked by the travel desk.\n"
 DOCUMENTS = {
-    "leave.md": Document("leave.md", LEAVE, "a" * 64, "Leave"),
-    "travel.md": Document("travel.md", TRAVEL, "b" * 64, "Travel"),
+    "leave.md": Document("leave.md", LEAVE, "a" * 64, "leave"),
+    "travel.md": Document("travel.md", TRAVEL, "b" * 64, "travel"),
 }
 COMMON = {"date": "2026-11-22", "timeout_s": 300.0, "max_output_tokens": 256}
 

@@ -7,6 +7,7 @@ reasoning and no results: what they showed is looked up anew.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from openai_harmony import HarmonyEncoding, Message
 
 MAX_TURNS = 6
+_CITED = re.compile(r"[ \t]*" + MARKER.pattern)
 _RULES = """You answer questions from a collection of the user's own documents. What the browser tool displays is your only \
 source.
 1. Use only what the displayed lines say. Never use other knowledge. What they say counts more than what you remember.
@@ -105,7 +107,7 @@ def _assistant(text: str) -> "Message":
     """An earlier answer. Its citations go: they would name lines of displays that are no longer there."""
     from openai_harmony import Message, Role
 
-    return Message.from_role_and_content(Role.ASSISTANT, MARKER.sub("", text)).with_channel("final")
+    return Message.from_role_and_content(Role.ASSISTANT, _CITED.sub("", text)).with_channel("final")
 
 
 def _turns(request: Request, n_turns: int) -> "list[Message]":
