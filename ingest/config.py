@@ -17,7 +17,7 @@ from ingest.embedder import PACKAGED, SentenceTransformerEmbedder
 from ingest.errors import ConfigError
 
 # Tables that the query side reads from the same file.
-_TABLES_OF_OTHERS = ("retriever", "generator", "checker", "answer", "server")
+_TABLES_OF_OTHERS = ("retriever", "generator", "checker", "answer", "server", "monitor")
 _ENVIRONMENT_PREFIX = "RAG_"
 
 

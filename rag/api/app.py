@@ -6,7 +6,7 @@ Every error has one shape: {"error": {"type", "message"}}, the message with its 
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -50,6 +50,9 @@ class Query(BaseModel):
     sources: list[str] = Field(default=[], max_length=100, description="sources to restrict the search to")
     top_k: int | None = Field(default=None, ge=1, le=100, description="how many passages to answer from")
     policy: Policy | None = Field(default=None, description="what becomes of unsupported claims; not set: as configured")
+    effort: Literal["", "low", "medium", "high"] = Field(
+        default="", description="how much gpt-oss is to reason; empty: as configured"
+    )
 
 
 def build_app(engine: Engine, *, max_concurrent: int = 4) -> FastAPI:
@@ -66,7 +69,7 @@ def build_app(engine: Engine, *, max_concurrent: int = 4) -> FastAPI:
         """Answer from the documents. An abstention is an answer too: status 200, `abstained` true."""
         filters = Filters(tuple(body.documents), tuple(body.languages), tuple(body.types), tuple(body.sources))
         turns = [(turn.role, turn.text) for turn in body.turns]
-        options = Options(turns, filters, body.top_k, uuid.uuid4().hex, body.policy)
+        options = Options(turns, filters, body.top_k, uuid.uuid4().hex, body.policy, body.effort)
         async with slots:
             result = await run_in_threadpool(answer, engine, body.question, options)
         return result.to_json()

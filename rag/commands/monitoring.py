@@ -20,9 +20,7 @@ def _monitor(options: argparse.Namespace, config: RagConfig) -> int:
 
     monitor = build_monitor(config)
     if monitor is None:
-        raise ConfigError(
-            "cannot purge the monitoring log: monitor.path is not set. Name the file that sets it with --config."
-        )
+        raise ConfigError("cannot purge the monitoring log: monitor.path is not set. Name the file that sets it with --config.")
     n_dropped, n_kept = monitor.purge(everything=options.all)
     if options.json:
         print_json({"path": str(monitor.path), "dropped": n_dropped, "kept": n_kept})

@@ -16,6 +16,8 @@ import httpx
 from rag.errors import GeneratorError
 from rag.generators.harmony.parsing import START, STOP
 
+_ASKING_S = 60.0  # what a server may take to say what it serves
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -123,8 +125,13 @@ class ServerRuntime:
             )
 
     def _json(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        with self._opened(method, path, body, 30.0) as response:
-            return _parsed(response.read().decode("utf-8", "replace"), self.base_url)
+        try:
+            with self._opened(method, path, body, _ASKING_S) as response:
+                return _parsed(response.read().decode("utf-8", "replace"), self.base_url)
+        except TimeoutError as error:
+            raise GeneratorError(
+                f"generator `{self.base_url}` did not answer within {_ASKING_S:g} s. Check the server's load."
+            ) from error
 
     @contextmanager
     def _opened(self, method: str, path: str, body: dict[str, Any] | None, timeout_s: float) -> Iterator[httpx.Response]:
@@ -132,7 +139,10 @@ class ServerRuntime:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         try:
             with (
-                httpx.Client(timeout=timeout_s, transport=self._transport, headers=headers, trust_env=False) as client,
+                # A server in this process is never behind the proxy that the environment names.
+                httpx.Client(
+                    timeout=timeout_s, transport=self._transport, headers=headers, trust_env=not self._api_key
+                ) as client,
                 client.stream(method, self.base_url + path, json=body) as response,
             ):
                 if response.status_code != 200:

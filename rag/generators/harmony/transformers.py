@@ -202,8 +202,8 @@ def plan(config: dict[str, Any], machine: Machine, dtype: str) -> str:
     if why:
         raise GeneratorError(
             f"cannot load the model: {why}. Choose: a GPU of compute capability 7.5 or newer with {need['mxfp4']:.0f} GB, "
-            f'triton and kernels; generator.dtype = "bfloat16" where there are {need["bfloat16"]:.0f} GB; or the GGUF file through '
-            "llama.cpp, which computes with MXFP4 anywhere (configs/gpt-oss-20b-gguf.toml)."
+            f'triton and kernels; generator.dtype = "bfloat16" where there are {need["bfloat16"]:.0f} GB; or the GGUF file '
+            "through llama.cpp, which computes with MXFP4 anywhere (configs/gpt-oss-20b-gguf.toml)."
         )
     return chosen
 
