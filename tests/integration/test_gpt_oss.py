@@ -2,9 +2,11 @@
 
 import json
 from dataclasses import replace
+from io import StringIO
 
 import httpx
 import pytest
+from rich.console import Console
 
 from ingest.chunker import ChunkerSettings
 from ingest.pipeline import ingest_folder
@@ -12,6 +14,7 @@ from ingest.store import Store
 from rag.checker.check import Checker
 from rag.checker.support import LogisticSupport
 from rag.config import GeneratorConfig, RagConfig
+from rag.display import show_answer
 from rag.doctor import examine
 from rag.errors import GeneratorError
 from rag.generators.harmony.building import build_gpt_oss
@@ -87,8 +90,8 @@ def test_an_answer_cites_the_exact_sentences(engine):
     result = answer(engine, SCENARIOS["cited"].question)
     assert result.text == "Employees get 25 days of paid leave each year. Five days can be carried over."
     first, second = (claim.citations[0] for claim in result.claims)
-    assert first.quote == "Employees get 25 days of paid leave each year."
-    assert second.quote == "Up to five unused days can be carried over until 31 March."
+    assert first.quote.startswith("Employees get 25 days")
+    assert second.quote.startswith("Up to five unused days can be carried over")
     assert all(LEAVE[c.start : c.end] == c.quote for c in (first, second))
     (account,) = result.to_json()["receipt"]["drafts"]
     assert (account["effort"], account["reasoning_tokens"], account["output_tokens"]) == ("low", 6, 48)
@@ -112,7 +115,11 @@ def test_a_refusal_abstains(engine):
 def test_a_mute_model_leads_to_no_unchecked_answer(engine):
     result = answer(engine, SCENARIOS["mute"].question)
     assert result.abstained
-    assert "no answer" in result.receipt["drafts"][0]["problem"]
+    problem = result.receipt["drafts"][0]["problem"]
+    assert "no answer" in problem
+    out = Console(record=True, file=StringIO(), width=200)
+    show_answer(out, result)
+    assert problem in out.export_text()
 
 
 @pytest.mark.parametrize("name", ["cited", "invalid", "refusal", "mute"])

@@ -354,6 +354,7 @@ def test_numbers_name_the_passages_as_they_were_shown():
     browser = Browser(None, len)
     browser.results("q", request("One.", "Two.").passages, 10_000)
     assert [part.text for part in browser.displays["2"]] == ["Two."]
+    assert browser.displays.n_invalid("One [2]. Two [3]. Three 【x】.") == 2
 
 
 def test_a_citation_never_crosses_a_page_or_a_section():

@@ -15,6 +15,7 @@ from rag.generators.harmony.pages import Page, cited
 
 _PLACE = re.compile(r"(\d{1,4})†(?:L(\d{1,6})(?:\s*[-–]\s*L?(\d{1,6}))?|[^†]*)")
 MARKER = re.compile(r"【([^【】\n]{1,80})】")
+_ANY_MARKER = re.compile(MARKER.pattern + r"|\[(\d{1,3})\]")
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ class Displays(LineMarkers, Mapping[str, tuple[Passage, ...]]):
 
     def n_invalid(self, text: str) -> int:
         """How many markers of a text name nothing that was shown."""
-        return sum(1 for marker in MARKER.finditer(text) if marker[1].strip() not in self)
+        named = (marker[1] or marker[2] for marker in _ANY_MARKER.finditer(text))
+        return sum(1 for name in named if name.strip() not in self)
 
     def _places(self, marker: str) -> tuple[Passage, ...]:
         match = _PLACE.fullmatch(marker.strip())

@@ -24,6 +24,8 @@ _BILLIONS = {24: 20.9, 36: 116.8}
 _OVERHEAD = 1.15  # cache and buffers beside the weights; a guess
 _BYTES = {"mxfp4": 0.66, "bfloat16": 2.0, "float32": 4.0}  # the attention of an MXFP4 model stays in bfloat16
 _LEAST_CAPABILITY = (7, 5)
+# The attention of this model has sinks and is computed in full: 6000 tokens at once would take 14 GB beside the weights.
+_PREFILL_TOKENS = 512
 
 
 @dataclass(frozen=True)
@@ -81,12 +83,12 @@ class TransformersRuntime:
         dtype = plan(config, machine, self._dtype)
         from transformers import GptOssForCausalLM, Mxfp4Config
 
-        more = {"quantization_config": Mxfp4Config(dequantize=True)} if _is_quantised(config) and dtype != "mxfp4" else {}
+        more: dict[str, Any] = {} if machine.device == "cpu" else {"device_map": {"": machine.device}}
+        if _is_quantised(config) and dtype != "mxfp4":
+            more["quantization_config"] = Mxfp4Config(dequantize=True)
+        held = "auto" if dtype == "mxfp4" else dtype
         try:
-            model = GptOssForCausalLM.from_pretrained(
-                self._folder, dtype="auto" if dtype == "mxfp4" else dtype, local_files_only=True, **more
-            )
-            return model.to(machine.device).eval()
+            return GptOssForCausalLM.from_pretrained(self._folder, dtype=held, local_files_only=True, **more).eval()
         except (OSError, ValueError, ImportError, RuntimeError) as error:  # OutOfMemoryError is a RuntimeError
             raise GeneratorError(
                 f"cannot load model `{self._folder}` in {dtype} on {machine.device}: {str(error)[:300]}. Check the folder and "
@@ -154,6 +156,7 @@ class _Run:
                     max_new_tokens=self._max_tokens,
                     eos_token_id=list(STOP),
                     pad_token_id=STOP[0],
+                    prefill_chunk_size=_PREFILL_TOKENS,
                     streamer=self,
                     stopping_criteria=[lambda ids, scores, **_: torch.full((len(ids),), self._is_stopped, device=ids.device)],
                     **({"do_sample": False} | drawing),
