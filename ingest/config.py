@@ -19,7 +19,7 @@ from ingest.universal import UNIVERSAL, CombinedEmbedder, UniversalEmbedder
 
 COMBINED = f"{PACKAGED}+{UNIVERSAL.removeprefix('packaged:')}"
 # Tables that the query side reads from the same file.
-_TABLES_OF_OTHERS = ("retriever", "generator", "checker", "answer", "server", "auth", "access")
+_TABLES_OF_OTHERS = ("retriever", "generator", "checker", "answer", "server", "auth", "access", "monitor")
 _ENVIRONMENT_PREFIX = "RAG_"
 
 

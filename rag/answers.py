@@ -150,7 +150,8 @@ class Answer:
     `reason` is None for a plain answer, else why the product abstained ("no_evidence", "nothing_retrieved",
     "low_confidence") or what it did instead ("fallback_quotes"). `confidence` in [0, 1] (`rag.confidence`) is, in an
     abstention, that of what it could have said. `draft` is what a language model wrote and `redraft` its correction, for
-    whoever looks into it: never part of the answer. `repaired`: such a correction was asked for and came.
+    whoever looks into it: never part of the answer. `repaired`: such a correction was asked for and came. `accounts`: how each
+    draft came about, as far as its generator tells.
     """
 
     question: str
@@ -169,6 +170,7 @@ class Answer:
     policy: Policy = "strict"
     repaired: bool = False
     confidence: float = 0.0
+    accounts: tuple[Mapping[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer object, the same in the command, the HTTP API and a saved file."""

@@ -26,6 +26,14 @@ _OPEN_BRACKET = re.compile(r"[\[【][^\[\]【】\n]{0,300}\Z")
 _WHOLE_WORD = re.compile(r"\w\S*\s")
 
 
+class LineMarkers(Collection[str]):
+    """Ids of an answer that cites lines of what was displayed, as gpt-oss was trained to: `【0†L4-L7】`.
+
+    With these ids a marker with a dagger names its lines or nothing, never the source whose number stands before the dagger,
+    and everything in `【】` is a marker.
+    """
+
+
 @dataclass(frozen=True)
 class DraftClaim:
     """One statement of an answer before it is checked; `text` is the answer's `[start, end)`.
@@ -111,7 +119,8 @@ def strip_markers(
     Markers are those of the claims; give `ids` and `strict_markers` as they were given to `parse_answer` to reach markers
     that stand outside every claim too. In the result `stripped[claim.start:claim.end] == claim.text`.
     """
-    known = {*ids, *(name for claim in claims for name in (*claim.markers, *claim.unresolved))}
+    named = (name for claim in claims for name in (*claim.markers, *claim.unresolved))
+    known = ids if isinstance(ids, LineMarkers) else {*ids, *named}
     spans = [(claim.start, claim.end) for claim in claims]
     while markers := _markers(text, known, strict_markers):  # taking one out may bring brackets together: "[[1]1]"
         cuts = _cuts(text, markers)
@@ -126,14 +135,16 @@ def strip_markers(
 
 
 def _markers(text: str, ids: Collection[str], strict: bool) -> list[_Marker]:
-    known = ids if isinstance(ids, (set, frozenset, dict)) else set(ids)
+    known = ids if isinstance(ids, (set, frozenset, dict, LineMarkers)) else set(ids)
+    has_lines = strict and isinstance(ids, LineMarkers)
     found = []
     for match in _BRACKET.finditer(text):
         inner = (match.group(1) or match.group(2) or "").strip()
         parts = [inner] if inner in known else [part.strip() for part in re.split(r"[,;]", inner)]
         if strict and inner not in known:
-            parts = [number for part in parts for number in _numbers(part)]
-        if all(part in known or (strict and _is_number(part)) for part in parts):
+            parts = [number for part in parts for number in ([part] if has_lines and "†" in part else _numbers(part))]
+        is_native = has_lines and (match.group(2) is not None or "†" in inner)
+        if is_native or all(part in known or (strict and _is_number(part)) for part in parts):
             resolved = tuple(dict.fromkeys(part for part in parts if part in known))
             unresolved = tuple(dict.fromkeys(part for part in parts if part not in known))
             found.append(_Marker(match.start(), match.end(), resolved, unresolved))

@@ -20,9 +20,13 @@ class RetrieverConfig(Section):
 
 
 class GeneratorConfig(Section):
-    """What writes the draft: `quote` needs no model, `llamacpp` a GGUF file, `openai` a server and a model name."""
+    """What writes the draft: `quote` needs no model, `llamacpp` a GGUF file, `openai` a server and a model name.
 
-    kind: Literal["quote", "llamacpp", "openai"] = "quote"
+    `gpt-oss` speaks to that model by token ids, through a `runtime`.
+    """
+
+    kind: Literal["quote", "llamacpp", "openai", "gpt-oss"] = "quote"
+    runtime: Literal["llamacpp", "transformers", "llama-server", "vllm"] = "llamacpp"
     model: str = ""
     base_url: str = ""
     api_key_env: str = "RAG_API_KEY"
@@ -32,6 +36,10 @@ class GeneratorConfig(Section):
     timeout_s: float = Field(default=120.0, gt=0, le=3600)
     reasoning_effort: Literal["", "low", "medium", "high"] = ""
     n_threads: int = Field(default=0, ge=0, le=512)
+    mode: Literal["seeded", "agentic"] = "seeded"
+    max_rounds: int = Field(default=3, ge=1, le=20)
+    dtype: Literal["auto", "bfloat16", "float32"] = "auto"
+    date: str = Field(default="", pattern=r"^(\d{4}-\d{2}-\d{2})?$")
 
 
 class CheckerConfig(Section):
@@ -98,6 +106,13 @@ class AccessConfig(Section):
     file: str = ""
 
 
+class MonitorConfig(Section):
+    """Where the reasoning of gpt-oss is kept for those who watch over the system; an empty path keeps nothing."""
+
+    path: str = ""
+    retention_days: int = Field(default=30, ge=1, le=3650)
+
+
 class RagConfig(IngestConfig):
     """Every table of the file."""
 
@@ -108,6 +123,7 @@ class RagConfig(IngestConfig):
     server: ServerConfig = ServerConfig()
     auth: AuthConfig = AuthConfig()
     access: AccessConfig = AccessConfig()
+    monitor: MonitorConfig = MonitorConfig()
 
 
 def as_toml(config: RagConfig) -> str:

@@ -68,6 +68,12 @@ def _show_rest(out: Console, answer: Answer, told: Sequence[str]) -> None:
 
 def show_details(out: Console, answer: Answer) -> None:
     """Print what an answer rests on: every claim with its verdict and citations, then what was withheld."""
+    for account in answer.accounts:
+        if account.get("problem"):
+            out.print(Text(message("no_draft", answer.language, problem=account["problem"]), style="yellow"))
+        if account.get("passages_left_out"):
+            n = len(account["passages_left_out"])
+            out.print(Text(message("left_out", answer.language, n=n), style="dim"))
     if any(claim.verdict != "supported" for claim in answer.claims) and answer.policy == "mark":
         out.print(Text(message("marked", answer.language), style="italic"))
     for claim in answer.claims:

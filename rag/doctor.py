@@ -89,11 +89,16 @@ def _checker(config: RagConfig) -> str:
 
 def _generator(config: RagConfig) -> str:
     from rag.engine import build_generator
+    from rag.generators.harmony import vocabulary
+    from rag.generators.harmony.generator import HarmonyGenerator
     from rag.generators.llamacpp import LlamaCppGenerator
     from rag.generators.openai import OpenAIGenerator
     from rag.generators.quote import QuoteGenerator
 
     generator = build_generator(config.generator, QuoteGenerator(None))
+    if isinstance(generator, HarmonyGenerator):
+        vocabulary.encoding()
+        return f"gpt-oss, {generator.runtime.check()}; vocabulary at {vocabulary.locate()}"
     if isinstance(generator, LlamaCppGenerator):
         return f"llamacpp, file {Path(generator.check()).name}"
     if isinstance(generator, OpenAIGenerator):

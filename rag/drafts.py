@@ -47,8 +47,14 @@ class Reviewed:
         return answer_confidence([score for claim, score in pairs if claim.verdict == "supported"], is_quoted=self.is_quoted)
 
 
+Places = Mapping[str, Sequence[Passage]]
+
+
 class Desk:
-    """The check of one answer. What it judged once it does not judge again, so a claim that was streamed keeps its verdict."""
+    """The check of one answer. What it judged once it does not judge again, so a claim that was streamed keeps its verdict.
+
+    `passages` are those retrieved and those that the generator found besides.
+    """
 
     def __init__(self, checker: Checker, passages: Sequence[Passage], *, is_checking: bool = True) -> None:
         """Take what was retrieved; with `is_checking` false nothing is judged and every claim is called unchecked."""
@@ -62,18 +68,22 @@ class Desk:
 
         Raises: CheckerError when the check cannot run.
         """
+        known = {passage.chunk for passage in self.passages}
+        self.passages = (*self.passages, *(passage for passage in draft.found if passage.chunk not in known))
         quotes = draft.quotes or draft.doubtful
         if quotes:
             claims = tuple(self._quoted(quotes))
             return Reviewed(draft.text, claims, tuple(quote.score for quote in quotes), True, bool(draft.doubtful))
-        text, found = self._stripped(draft.text, parse_answer(draft.text, self._ids, strict_markers=True))
-        claims = tuple(self._judged(found))
+        places = self._places(draft)
+        text, found = _stripped(draft.text, parse_answer(draft.text, places, strict_markers=True), places)
+        claims = tuple(self._judged(found, places))
         return Reviewed(text, claims, tuple(claim.score for claim in claims), False, False)
 
-    def settled(self, text: str, after: int) -> list[Claim]:
+    def settled(self, draft: Draft, after: int) -> list[Claim]:
         """Judge those claims of a draft still being written that nothing to come can change, but for the first `after`."""
-        claims = settled_claims(text, self._ids, strict_markers=True)
-        return self._judged(self._stripped(text, claims)[1][after:]) if len(claims) > after else []
+        places = self._places(draft)
+        claims = settled_claims(draft.text, places, strict_markers=True)
+        return self._judged(_stripped(draft.text, claims, places)[1][after:], places) if len(claims) > after else []
 
     def judge_all(self, items: Sequence[Item]) -> list[Judgement]:
         """Judge (claim, evidence, context), all that is new in one call of the checker."""
@@ -82,13 +92,11 @@ class Desk:
         self._known.update(zip(new, self.checker.judge_all(new), strict=True))
         return [self._known[key] for key in keys]
 
-    @property
-    def _ids(self) -> Mapping[str, int]:
-        """The numbers by which a draft names passages."""
-        return {str(number): number for number in range(1, len(self.passages) + 1)}
-
-    def _stripped(self, text: str, claims: Sequence[DraftClaim]) -> tuple[str, tuple[DraftClaim, ...]]:
-        return strip_markers(text, claims, ids=self._ids, strict_markers=True)
+    def _places(self, draft: Draft) -> Places:
+        """What the markers of a draft name: passages by their number, unless the draft says otherwise."""
+        if draft.places is not None:
+            return draft.places
+        return {str(number): (passage,) for number, passage in enumerate(self.passages, start=1)}
 
     def _quoted(self, quotes: Sequence[Quote]) -> list[Claim]:
         """A quote is its own claim; it is judged against the words that it cites like any other."""
@@ -101,9 +109,9 @@ class Desk:
             claims.append(Claim(text, 0, len(text), cited).judged(judgement))
         return claims
 
-    def _judged(self, drafts: Sequence[DraftClaim]) -> list[Claim]:
+    def _judged(self, drafts: Sequence[DraftClaim], places: Places) -> list[Claim]:
         """Claims of generated text, each judged against the passages that it cites."""
-        cited = [[self.passages[int(marker) - 1] for marker in draft.markers] for draft in drafts]
+        cited = [list(dict.fromkeys(p for marker in draft.markers for p in places[marker])) for draft in drafts]
         if self._is_checking:
             items = [(draft.text, evidence_of(sources), draft.context) for draft, sources in zip(drafts, cited, strict=True)]
             judgements = [_with_markers(*pair) for pair in zip(drafts, self.judge_all(items), strict=True)]
@@ -113,6 +121,10 @@ class Desk:
             Claim(draft.text, draft.start, draft.end, context=draft.context).judged(judgement, _cite(sources, judgement))
             for draft, sources, judgement in zip(drafts, cited, judgements, strict=True)
         ]
+
+
+def _stripped(text: str, claims: Sequence[DraftClaim], places: Places) -> tuple[str, tuple[DraftClaim, ...]]:
+    return strip_markers(text, claims, ids=places, strict_markers=True)
 
 
 UNCHECKED = Judgement("not_enough", 0.0, "unchecked")

@@ -13,6 +13,7 @@ from rag.config import GeneratorConfig, RagConfig
 from rag.crossencoder.runtime import CrossEncoder
 from rag.generators import Generator
 from rag.generators.quote import QuoteGenerator
+from rag.monitor import Monitor
 from rag.pipeline import Engine
 from rag.retriever import Retriever, RetrieverSettings
 
@@ -43,11 +44,15 @@ def build_checker(config: RagConfig, network: CrossEncoder | None = None) -> Che
     return Checker(_or_none(config.checker.threshold), model=build_support_model(config, network))
 
 
-def build_generator(config: GeneratorConfig, quoter: QuoteGenerator) -> Generator:
-    """Make the generator that the configuration names.
+def build_generator(config: GeneratorConfig, quoter: QuoteGenerator, monitor: Monitor | None = None) -> Generator:
+    """Make the generator that the configuration names; what gpt-oss reasons goes to `monitor`.
 
     Raises: GeneratorError when its settings are incomplete.
     """
+    if config.kind == "gpt-oss":
+        from rag.generators.harmony.building import build_gpt_oss
+
+        return build_gpt_oss(config, monitor)
     if config.kind == "llamacpp":
         from rag.generators.llamacpp import PACKAGED, LlamaCppGenerator
 
@@ -74,6 +79,11 @@ def build_generator(config: GeneratorConfig, quoter: QuoteGenerator) -> Generato
     return quoter
 
 
+def build_monitor(config: RagConfig) -> Monitor | None:
+    """Make the monitoring log, None where the configuration names none."""
+    return Monitor(Path(config.monitor.path), config.monitor.retention_days) if config.monitor.path else None
+
+
 def build_engine(config: RagConfig, embedder: Embedder | None = None) -> Engine:
     """Make everything that answering needs; `embedder` None takes the one that the configuration names.
 
@@ -89,7 +99,7 @@ def build_engine(config: RagConfig, embedder: Embedder | None = None) -> Engine:
     )
     return Engine(
         retriever=build_retriever(config, embedder),
-        generator=build_generator(config.generator, quoter),
+        generator=build_generator(config.generator, quoter, build_monitor(config)),
         quoter=quoter,
         checker=build_checker(config, network),
         embedder_name=embedder.name,

@@ -8,6 +8,7 @@ RagError
 ├── AccessError        the accounts or the access rules cannot be read or changed
 ├── PageError          an image of a page cannot be made
 ├── CalibrationError   a threshold cannot be calibrated with what was given
+├── MonitorError       the monitoring log cannot be written
 └── ServerError        the server cannot start
 
 Errors of the store and of configuration come from `ingest.errors`. Wording: what failed `value`: why. What to do.
@@ -54,6 +55,10 @@ class PageError(RagError):
 
 class CalibrationError(RagError):
     """A threshold cannot be calibrated with the questions, the risk or the file that were given."""
+
+
+class MonitorError(RagError):
+    """The monitoring log cannot be written or read."""
 
 
 class ServerError(RagError):

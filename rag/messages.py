@@ -10,6 +10,8 @@ _MESSAGES = {
         "unchecked": "NOT CHECKED: this is what the language model wrote; nothing of it was compared with the documents.",
         "suggestion": "not cited, but it supports this",
         "contradicted_by": "Another source says otherwise",
+        "no_draft": "The language model gave no answer: {problem}",
+        "left_out": "{n} passage(s) did not fit into the language model's prompt",
     },
     "es": {
         "abstain": "Los documentos no lo dicen.",
@@ -20,6 +22,8 @@ _MESSAGES = {
         "unchecked": "SIN COMPROBAR: esto es lo que escribió el modelo de lenguaje; nada se ha cotejado con los documentos.",
         "suggestion": "no está citado, pero lo respalda",
         "contradicted_by": "Otra fuente dice otra cosa",
+        "no_draft": "El modelo de lenguaje no dio respuesta: {problem}",
+        "left_out": "{n} pasaje(s) no cupieron en la entrada del modelo de lenguaje",
     },
 }
 

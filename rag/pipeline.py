@@ -26,7 +26,7 @@ from rag.messages import message
 from rag.questions import Options, checked_question, standalone
 from rag.receipts import make_receipt
 from rag.repair import correction, joined
-from rag.retriever import Retriever
+from rag.retriever import Library, Retriever
 
 Stage = Literal["retrieve", "generate", "check", "repair", "quote"]
 # What happens on the way to an answer, as `rag.streaming` hands it out.
@@ -144,7 +144,10 @@ def considering(engine: Engine, question: str, options: Options, write: Write) -
     if not passages:
         return Considered(base, (), False, clock)
     to_quote = Request(alone, passages, language)
-    request = to_quote if _is_quoter(engine) else Request(question, passages, language, tuple(options.turns))
+    request = to_quote
+    if not _is_quoter(engine):
+        library = Library(engine.retriever, options.top_k or engine.top_k, options.filters, language)
+        request = Request(question, passages, language, tuple(options.turns), library=library, effort=options.effort)
     work = _Work(engine, policy, request, to_quote, Desk(engine.checker, passages, is_checking=policy != "off"), clock)
     answerable = _answerable(work)
     if answerable < (engine.min_confidence or 0.0):
@@ -162,7 +165,8 @@ def considering(engine: Engine, question: str, options: Options, write: Write) -
 def _settled(work: _Work, base: Answer, draft: Draft, reviewed: Reviewed, answerable: float) -> Steps[Considered]:
     """Do with the verdicts what the policy says: show, repair or withhold, and quote where nothing is left."""
     engine, policy = work.engine, work.policy
-    base = replace(base, draft=draft.text, confidence=reviewed.confidence)
+    base = replace(base, draft=draft.text, confidence=reviewed.confidence, passages=tuple(work.desk.passages))
+    base = replace(base, accounts=(draft.account,) if draft.account else ())
     if policy != "strict":
         shown, withheld = list(reviewed.claims), list[Claim]()
     elif reviewed.failed and engine.repair and can_repair(engine.generator):
@@ -230,7 +234,9 @@ def _repaired(work: _Work, base: Answer, first: Reviewed) -> Steps[tuple[Answer,
     shown = joined(work.desk, first.supported, second)
     yield from (("claim", claim) for claim in shown if claim not in first.claims)
     confidence = answer_confidence([claim.score for claim in shown], is_quoted=False)
-    return replace(base, redraft=draft.text, repaired=True, confidence=confidence), shown, second.failed
+    accounts = (*base.accounts, *([draft.account] if draft.account else []))
+    base = replace(base, redraft=draft.text, repaired=True, confidence=confidence, accounts=accounts)
+    return replace(base, passages=tuple(work.desk.passages)), shown, second.failed
 
 
 def _quoted(work: _Work) -> Reviewed:

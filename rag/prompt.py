@@ -75,11 +75,16 @@ def chat_messages(request: Request, max_prompt_tokens: int) -> tuple[list[dict[s
 
 def _correction(earlier: Earlier, abstain: str) -> list[dict[str, str]]:
     """The turns after the passages: the draft as it was written, and what is wrong with it."""
-    failures = "\n".join(f"- “{_harmless(failure.text)}”: {_complaint(failure)}" for failure in earlier.failures)
     return [
         {"role": "assistant", "content": _harmless(earlier.draft)},
-        {"role": "user", "content": _CORRECT.format(failures=failures, abstain=abstain)},
+        {"role": "user", "content": correction_text(earlier, abstain)},
     ]
+
+
+def correction_text(earlier: Earlier, abstain: str) -> str:
+    """What the user says to have a draft corrected; `abstain` is what to write if nothing is left of it."""
+    failures = "\n".join(f"- “{_harmless(failure.text)}”: {_complaint(failure)}" for failure in earlier.failures)
+    return _CORRECT.format(failures=failures, abstain=abstain)
 
 
 def _complaint(failure: Failure) -> str:

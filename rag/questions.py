@@ -21,7 +21,8 @@ _LEANING = frozenset(
 class Options:
     """What may come with a question; what is None is as the engine says.
 
-    `turns`: earlier turns of the conversation, (role, text). `identity`: the name that the answer is to carry.
+    `turns`: earlier turns of the conversation, (role, text). `identity`: the name that the answer is to carry. `effort`: how
+    much a reasoning model is to think, empty as it is configured.
     """
 
     turns: Sequence[tuple[str, str]] = ()
@@ -29,6 +30,7 @@ class Options:
     top_k: int | None = None
     identity: str | None = None
     policy: Policy | None = None
+    effort: str = ""
 
 
 def checked_question(question: str, max_chars: int) -> str:

@@ -8,6 +8,8 @@
     documents          SHA-256 of the file of every document that is cited, as it was retrieved
     loaders            version of the loaders that read it: the same file read anew may give another text
     passages           ids of the passages that were retrieved
+    drafts             how each draft was written, where the generator tells: tokens of prompt, output and reasoning, what was
+                       left out of the prompt, markers that name nothing, and the problem if there was no text
 
 A digest has no key: it shows an answer that was changed by accident or by hand, not one by somebody who also renews the digest.
 """
@@ -65,6 +67,7 @@ def make_receipt(
         "documents": {passage.document: passage.sha256 for passage in rests_on},
         "loaders": {passage.document: passage.loaders_version for passage in rests_on},
         "passages": [passage.chunk for passage in answer.passages],
+        "drafts": [dict(account) for account in answer.accounts],
     }
     return {"id": receipt_id(receipt), **receipt}
 

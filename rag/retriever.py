@@ -137,9 +137,14 @@ class Retriever:
             for rank, identity in enumerate((identity for identity in best if identity in chunks), start=1)
         ]
 
-    def document(self, name: str) -> Document | None:
-        """Return a stored document whole, None if there is none of that name."""
-        return self._current().snapshot.document(name)
+    def document(self, name: str, filters: Filters | None = None) -> tuple[Document, FileState] | None:
+        """Return a stored document whole, None if there is none of that name or the filter does not admit it."""
+        snapshot = self._current().snapshot
+        state = snapshot.states.get(name)
+        if state is None or state.status != "stored" or not (filters or Filters()).admits(state):
+            return None
+        document = snapshot.document(name)
+        return (document, state) if document is not None else None
 
     def snapshot(self) -> Snapshot:
         """The store as it is now."""
@@ -171,6 +176,24 @@ class Retriever:
         names = {name for name, state in view.snapshot.states.items() if filters.admits(state)}
         kept = [position for position, name in enumerate(view.documents) if name in names]
         return np.asarray(kept, dtype=np.int64), sorted(names)
+
+
+@dataclass(frozen=True)
+class Library:
+    """What a generator may look up by itself while it answers one question: as much as the question itself could find."""
+
+    retriever: Retriever
+    top_k: int
+    filters: Filters | None = None
+    language: str | None = None
+
+    def search(self, query: str) -> list[Passage]:
+        """Return the best passages for a query, best first."""
+        return self.retriever.search(query, self.top_k, self.filters, self.language)
+
+    def document(self, name: str) -> tuple[Document, FileState] | None:
+        """Return a document whole, None if there is none of that name to be seen."""
+        return self.retriever.document(name, self.filters)
 
 
 def _question_terms(question: str, languages: Sequence[str]) -> list[str]:

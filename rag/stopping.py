@@ -63,7 +63,7 @@ class _Stoppable:
         self._stop.check()
         return self._generator.generate(request)
 
-    def stream(self, request: Request) -> Iterator[str]:
+    def stream(self, request: Request) -> Iterator[str | Draft]:
         assert isinstance(self._generator, StreamingGenerator)
         pieces = self._generator.stream(request)
         try:

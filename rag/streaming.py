@@ -11,6 +11,7 @@ answer may yet be withheld because of `min_confidence`, claims are told only onc
 
 from collections import Counter
 from collections.abc import Generator as Events
+from dataclasses import replace
 
 from rag.answers import Claim, Policy
 from rag.drafts import Desk
@@ -54,13 +55,13 @@ def _write_as_it_comes(generator: Generator, request: Request, desk: Desk, polic
     """Write the draft and tell of its claims while it is written, where the generator can."""
     if not isinstance(generator, StreamingGenerator):
         return generator.generate(request), 0
-    text, n_settled = "", 0
+    draft, n_settled = Draft(), 0
     for piece in generator.stream(request):
-        text += piece
-        settled = desk.settled(text, n_settled)
+        draft = replace(draft, text=draft.text + piece) if isinstance(piece, str) else piece
+        settled = desk.settled(draft, n_settled)
         n_settled += len(settled)
         yield from (("claim", claim) for claim in settled if is_shown(claim, policy))
-    return Draft(text=text), n_settled
+    return draft, n_settled
 
 
 def _name(claim: Claim) -> tuple[str, str]:

@@ -4,7 +4,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import closing
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, StreamingResponse
@@ -68,6 +68,9 @@ class Query(Search):
     model_config = ConfigDict(json_schema_extra={"examples": [{"question": "How many days of leave can be carried over?"}]})
 
     policy: Policy | None = Field(default=None, description="what becomes of unsupported claims; not set: as configured")
+    effort: Literal["", "low", "medium", "high"] = Field(
+        default="", description="how much gpt-oss is to reason; empty: as configured"
+    )
     stream: bool = Field(default=False, description="send server-sent events, as `Accept: text/event-stream` does")
 
 
@@ -122,7 +125,7 @@ def _answering(services: Services, caller: Caller, body: Query, stop: Stop) -> G
     """The events of one answer; whatever was shown is in the audit log, also where it was broken off."""
     # Asked again, as the question may have waited for its turn: a right that was taken away meanwhile is gone.
     filters = body.filters(services.rights.readable(caller.principal))
-    options = Options(body.pairs(), filters, body.top_k, uuid.uuid4().hex, body.policy)
+    options = Options(body.pairs(), filters, body.top_k, uuid.uuid4().hex, body.policy, body.effort)
     seen: list[str] = []
     try:
         with closing(answer_events(stoppable(services.engine, stop), body.question, options)) as events:

@@ -26,9 +26,12 @@ def add(commands: Commands, parents: Parents) -> None:
     ask = commands.add_parser("ask", parents=family, help="answer a question")
     ask.add_argument("--top-k", type=int)
     ask.add_argument(
-        "--generator", dest="generator.kind", choices=["quote", "llamacpp", "openai"], help="what writes the draft"
+        "--generator", dest="generator.kind", choices=["quote", "llamacpp", "openai", "gpt-oss"], help="what writes the draft"
     )
     ask.add_argument("--model", dest="generator.model", metavar="MODEL", help="path or name of the generator's model")
+    ask.add_argument(
+        "--effort", dest="generator.reasoning_effort", choices=["low", "medium", "high"], help="how much a model is to reason"
+    )
     ask.add_argument("--show-draft", action="store_true", help="also print what the language model wrote before the check")
     ask.add_argument("--base-url", dest="generator.base_url", metavar="URL", help="address of an OpenAI-compatible server")
     ask.add_argument(

@@ -3,14 +3,16 @@
 A generator that can correct its draft has an attribute `can_repair` that is true: it is asked once more, with what the check
 found. One that can hand its draft out while writing has a method `stream`.
 
-Implementations: `quote` (no language model), `llamacpp` (a GGUF file in process), `openai` (any compatible server).
+Implementations: `quote` (no language model), `llamacpp` (a GGUF file in process), `openai` (any compatible server), `harmony`
+(gpt-oss by token ids, in process or behind a server).
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 from rag.answers import Passage, Verdict
+from rag.retriever import Library
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Earlier:
 class Request:
     """A question with the passages to answer from. `turns` are the earlier turns of the conversation: (role, text).
 
-    `earlier`: the request is for a correction of that draft.
+    `earlier`: the request is for a correction of that draft. `library`: where a generator may look for more. `effort`: how much
+    a reasoning model is to think, "low", "medium" or "high"; empty as it is configured.
     """
 
     question: str
@@ -43,6 +46,8 @@ class Request:
     language: str
     turns: tuple[tuple[str, str], ...] = ()
     earlier: Earlier | None = None
+    library: Library | None = None
+    effort: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,13 +65,18 @@ class Draft:
     """What a generator gives back: either text in which `[n]` marks the n-th passage (from 1), or quotes.
 
     `declined`: the generator says that the passages do not answer. `doubtful`: what it would have quoted otherwise, for
-    callers who set a threshold of their own.
+    callers who set a threshold of their own. `places`: what the markers name, if it is not the n-th passage; the words that a
+    marker names may be a part of a passage, or several. `found`: passages that the generator found besides those it was given.
+    `account`: how the draft came about, for the receipt.
     """
 
     text: str = ""
     quotes: tuple[Quote, ...] = ()
     declined: bool = False
     doubtful: tuple[Quote, ...] = ()
+    places: Mapping[str, tuple[Passage, ...]] | None = None
+    found: tuple[Passage, ...] = ()
+    account: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Generator(Protocol):
@@ -86,8 +96,10 @@ class Generator(Protocol):
 class StreamingGenerator(Protocol):
     """A generator that can also hand its draft out piece by piece."""
 
-    def stream(self, request: Request) -> Iterator[str]:
+    def stream(self, request: Request) -> Iterator[str | Draft]:
         """Give pieces of the draft as they are written; joined they are the text that `generate` would have given.
+
+        A draft among the pieces says what is known besides the text from there on, and its text is that so far.
 
         Raises: GeneratorError when it cannot be reached, loaded or understood, or breaks off.
         """

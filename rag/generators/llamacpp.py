@@ -89,40 +89,56 @@ class LlamaCppGenerator:
 
         Raises: GeneratorError.
         """
-        return str(_locate(self._model))
+        return str(locate_gguf(self._model))
 
     def _load(self) -> Any:
-        path = _locate(self._model)
+        path = locate_gguf(self._model)
         self._is_small = path.stat().st_size < _SMALL_MODEL_BYTES
-        try:
-            import xllamacpp
-        except ModuleNotFoundError as error:
-            if error.name != "xllamacpp":
-                raise
-            raise GeneratorError(
-                "cannot use generator `llamacpp`: package `xllamacpp` is not installed. Run `make setup`, or "
-                "`pip install grounded-rag[llamacpp]`."
-            ) from error
-        parameters = xllamacpp.CommonParams()
-        parameters.model.path = str(path)
         wanted = _SMALL_PROMPT_TOKENS * 2 if self._is_small else self._max_prompt_tokens
-        parameters.n_ctx = wanted + self._max_output_tokens + 256
-        parameters.n_parallel = 1
-        parameters.cpuparams.n_threads = self._n_threads
-        parameters.cpuparams_batch.n_threads = self._n_threads
-        parameters.use_jinja = True
-        parameters.hostnames = ["127.0.0.1"]
-        parameters.port = _free_port()
-        parameters.api_keys = [secrets.token_hex(24)]
-        parameters.verbosity = -1
-        xllamacpp.log_set_verbosity(-1) if hasattr(xllamacpp, "log_set_verbosity") else None
-        try:
-            return xllamacpp.Server(parameters)
-        except (RuntimeError, ValueError, OSError) as error:
-            raise GeneratorError(f"cannot load model `{path}`: {error}. The file may be damaged or too new.") from error
+        server, _, _ = start_server(path, wanted + self._max_output_tokens + 256, self._n_threads)
+        return server
 
 
-def _locate(model: str) -> Path:
+def start_server(path: Path, n_context: int, n_threads: int) -> tuple[Any, str, str]:
+    """Load a GGUF file into a server in this process; returns it with its address on the loopback and its key.
+
+    Raises: GeneratorError when the package is missing or the file cannot be loaded.
+    """
+    try:
+        import xllamacpp
+    except ModuleNotFoundError as error:
+        if error.name != "xllamacpp":
+            raise
+        raise GeneratorError(
+            "cannot run a GGUF file: package `xllamacpp` is not installed. Run `make setup`, or "
+            "`pip install grounded-rag[llamacpp]`."
+        ) from error
+    key = secrets.token_hex(24)
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = str(path)
+    parameters.n_ctx = n_context
+    parameters.n_parallel = 1
+    parameters.cpuparams.n_threads = n_threads
+    parameters.cpuparams_batch.n_threads = n_threads
+    parameters.use_jinja = True
+    parameters.hostnames = ["127.0.0.1"]
+    parameters.port = _free_port()
+    parameters.api_keys = [key]
+    parameters.verbosity = -1
+    xllamacpp.log_set_verbosity(-1) if hasattr(xllamacpp, "log_set_verbosity") else None
+    try:
+        return xllamacpp.Server(parameters), f"http://127.0.0.1:{parameters.port}", key
+    except (RuntimeError, ValueError, OSError) as error:
+        raise GeneratorError(
+            f"cannot load model `{path}`: {error}. The file may be damaged or too new, or need more memory than there is."
+        ) from error
+
+
+def locate_gguf(model: str) -> Path:
+    """Find and verify a model's file.
+
+    Raises: GeneratorError.
+    """
     if model != PACKAGED:
         path = Path(model).expanduser()
         if not path.is_file():

@@ -126,7 +126,8 @@ def test_an_answer_that_takes_too_long_is_broken_off(build):
     assert (response.status_code, response.json()["error"]["type"]) == (504, "stopped")
     assert "server.timeout_s" in response.json()["error"]["message"]
     site.services.work.close()
-    assert generator.is_closed and generator.n_given < 100
+    # On a slow machine the time may be over before the first piece; whatever was begun is closed.
+    assert generator.is_closed == (generator.n_given > 0) and generator.n_given < 100
 
 
 @pytest.mark.parametrize("is_stream", [True, False])
