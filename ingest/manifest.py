@@ -19,11 +19,17 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class Source:
-    """A named source of documents. `prefix` stands before its documents' names: empty for the first source."""
+    """A named source of documents. `prefix` stands before its documents' names: empty for the first source.
+
+    `root` is the path of a folder, or, where there is a `query`, the URL of a database without its password; `id_column` then
+    names its rows.
+    """
 
     name: str
     root: str
     prefix: str = ""
+    query: str = ""
+    id_column: str = ""
 
 
 @dataclass(frozen=True)

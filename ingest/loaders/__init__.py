@@ -152,12 +152,12 @@ SUFFIXES = frozenset(
 )
 
 
-def load_bytes(data: bytes, name: str) -> Document:
-    """Turn a file's bytes into a document named `name`; the suffix of the name decides how it is read.
+def load_bytes(data: bytes, name: str, suffix: str = "") -> Document:
+    """Turn a file's bytes into a document named `name`; `suffix`, or else that of the name, decides how it is read.
 
     Raises: UnsupportedFile for an unknown suffix, LoadError when the bytes cannot be read as what the suffix says.
     """
-    suffix = PurePosixPath(name).suffix.lower()
+    suffix = suffix or PurePosixPath(name).suffix.lower()
     loaders = _loaders()
     load = loaders.get(suffix)
     if load is None:
@@ -191,6 +191,14 @@ def load_bytes(data: bytes, name: str) -> Document:
         metadata={key: _LONE_SURROGATE.sub("\ufffd", value) for key, value in loaded.metadata.items() if value},
         warnings=tuple(warnings),
     )
+
+
+def may_be_read_now(reason: str) -> bool:
+    """True for what could not be read, or not wholly, for want of something outside of the file that is there now."""
+    from ingest.loaders import ocr, pdf
+
+    has_passwords = pdf.PASSWORD_VARIABLE in reason and bool(pdf.passwords())
+    return has_passwords or (ocr.REMEDY in reason and ocr.is_installed())
 
 
 def recognise(data: bytes) -> str:

@@ -19,7 +19,7 @@ from ingest.loaders.layout import Word
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-REMEDY = "install text recognition (pip install 'grounded-rag[ocr]'), then ingest again"
+REMEDY = "install text recognition (pip install --no-deps rapidocr==3.10.0), then ingest again"
 _PACKAGE = "rapidocr"
 _DETECTION, _RECOGNITION, _ORIENTATION = (
     "PP-OCRv6_det_small.onnx",
@@ -204,7 +204,7 @@ def _words(box: Box, classes: NDArray[np.int64], chances: NDArray[np.float32], s
         return
     characters = _characters()
     left, top, right, bottom = box
-    margin = (bottom - top) // 5  # the box is wider than the letters
+    margin = (bottom - top) // 12  # the box is wider than the letters
     text, start, end = "", 0.0, 0.0
     for place in places:
         letter = characters[classes[place]]

@@ -1,8 +1,8 @@
 """PDF: the text of each page as a reader sees it, by PDFium. Pages are ranges of the document's text.
 
 Words are put in lines by their places, so that the cells of a table row stand in one line, apart by ` | `, and prose in columns
-is read column by column (`layout`). What no reader sees is left out and counted (`pdf_words`). A page that is an image of text, or
-whose fonts do not tell their letters, goes through text recognition where that is installed. Bookmarks are headings; filled
+is read column by column (`layout`). What no reader sees is left out and counted (`pdf_words`). A page that is an image of text,
+or whose fonts do not tell their letters, goes through text recognition where that is installed. Bookmarks are headings; filled
 form fields and notes stand below the text of their page, marked `[field]` and `[note]`.
 
 PDFium alone reads: over the filings of two public sets pypdf found as many words and rows of tables at a fifth of the speed

@@ -16,7 +16,7 @@ _CUT = re.compile(r"([^\W\d_]+(?:-[^\W\d_]+)*)[-\u00ad\u2010]\n([^\W\d_]+)([.,;:
 def without_running_lines(texts: Sequence[str]) -> tuple[list[str], int]:
     """Pages without the lines that return at their upper or lower edge, and how many were left out.
 
-    A line returns if it stands there, its figures aside, on four pages or more and a quarter of all. Its first occurrence stays.
+    A line returns if it stands there, its figures aside, on four pages or more and a quarter of all. The first of them stays.
     """
     pages = [text.split("\n") for text in texts]
     n_pages = sum(any(lines) for lines in pages)
