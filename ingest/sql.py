@@ -31,7 +31,8 @@ _SECRET = re.compile(r"pass|pwd|secret|token|key|credential", re.IGNORECASE)
 _ROWS_AT_ONCE = 1_000
 _MAX_ID_CHARS = 200
 _LONG_CELL = 200
-_READ_ONLY = {"postgresql": "SET TRANSACTION READ ONLY", "oracle": "SET TRANSACTION READ ONLY"}
+_READ_ONLY = "SET TRANSACTION READ ONLY"  # the same in all of these; others are kept from writing by the roll-back alone
+_KNOW_READ_ONLY = ("postgresql", "oracle", "mysql", "mariadb")
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,8 @@ def _connected(url: "URL", query: Query) -> Iterator["Connection"]:
         raise ConfigError(f"cannot read `{url.drivername}`: {error}. Install its driver with pip.") from error
     try:
         with engine.connect() as connection:
-            if statement := _READ_ONLY.get(url.get_backend_name()):
-                connection.exec_driver_sql(statement)
+            if url.get_backend_name() in _KNOW_READ_ONLY:
+                connection.exec_driver_sql(_READ_ONLY)
             yield connection.execution_options(stream_results=True, yield_per=_ROWS_AT_ONCE)
             connection.rollback()
     except SQLAlchemyError as error:

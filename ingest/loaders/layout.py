@@ -15,7 +15,7 @@ _CELL_GAP = 1.1
 _GUTTER = 0.7
 _PARAGRAPH_GAP = 0.75
 _MIN_COLUMN_ROWS = 6
-_MAX_COLUMN_ROWS = 400  # the search for columns is quadratic; no page that people read has more rows
+_MAX_COLUMN_ROWS, _MAX_COLUMN_WORDS = 400, 20_000  # the search for columns is quadratic; no page that people read has more
 _MIN_PROSE_WORDS = 4
 _PROSE_SHARE = 0.6
 _MARK = re.compile(r"\d{1,3}[.)]|[a-z][.)]|[-–•(]|[$€£]|Item \d+[A-Z]?\.")
@@ -42,7 +42,8 @@ def read_page(words: Sequence[Word]) -> str:
     if not words:
         return ""
     height = median(word.bottom - word.top for word in words) or 1.0
-    return _text(_rows(words), height)
+    may_have_columns = len(words) <= _MAX_COLUMN_WORDS
+    return _text(_rows(words), height) if may_have_columns else "\n".join(_line(row, height) for row in _rows(words))
 
 
 def _text(rows: list[Row], height: float) -> str:
@@ -114,16 +115,12 @@ def _pieces(row: Row, gap: float) -> list[str]:
 
 def _columns(rows: list[Row], start: int, height: float) -> tuple[int, float]:
     """End of the stretch of rows from `start` on that is set in columns, and where the first column ends; `start` if none."""
-    free = [(float("-inf"), float("inf"))]
-    end, gutters = start, free
-    for end in range(start, len(rows) + 1):
-        if end == len(rows):
-            break
+    free, end = [(float("-inf"), float("inf"))], start
+    while end < len(rows):
         left = [piece for piece in _without(free, rows[end]) if piece[1] - piece[0] >= _GUTTER * height]
-        was_split = any(_is_bounded(piece) for piece in free)
-        if was_split and not any(_is_bounded(piece) for piece in left):
+        if any(map(_is_bounded, free)) and not any(map(_is_bounded, left)):
             break
-        free = left
+        free, end = left, end + 1
     gutters = [piece for piece in free if _is_bounded(piece)]
     if end - start < _MIN_COLUMN_ROWS:
         return start, 0.0

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from ingest.documents import Page
 from ingest.errors import LoadError
 from ingest.loaders import Loaded, ocr
+from ingest.loaders.builder import MAX_CHARS
 from ingest.loaders.layout import Word, read_page
 from ingest.loaders.pdf_lines import join_cut_words, without_running_lines
 from ingest.loaders.pdf_parts import bookmarks, fields_and_notes, headings, properties
@@ -63,7 +64,7 @@ def load(data: bytes) -> Loaded:
         document.init_forms()
         if len(document) == 0:
             raise LoadError("is damaged: it has no page that can be found. Bring it back from a copy, or save it anew")
-        read = [_read(document, index) for index in range(len(document))]
+        read = _read_all(document)
         labels = [document.get_page_label(index) for index in range(len(document))]
         outline, about = bookmarks(document), properties(document)
         n_attached = document.count_attachments()
@@ -81,6 +82,16 @@ def load(data: bytes) -> Loaded:
     if n_attached:
         loaded.warnings.append(f"{n_attached} attached files were not read: save them beside it")
     return loaded
+
+
+def _read_all(document: "PdfDocument") -> list[_PageText]:
+    read, n_chars = [], 0
+    for index in range(len(document)):
+        read.append(_read(document, index))
+        n_chars += len(read[-1].text)
+        if n_chars > MAX_CHARS:
+            raise LoadError(f"holds more than {MAX_CHARS:,} characters of text. Split it into smaller files")
+    return read
 
 
 def passwords() -> list[str]:

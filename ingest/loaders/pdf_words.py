@@ -148,7 +148,8 @@ def _runs(textpage: Any) -> Iterator[_Run]:
     styles: dict[int, _Style] = {}
     run: _Run | None = None
     for index in range(pdfium.FPDFText_CountChars(textpage)):
-        letter = _letter(unicode_of(textpage, index))
+        code = unicode_of(textpage, index)
+        letter = chr(code) if 32 <= code < 127 else _letter(textpage, index, code)
         if not letter or letter.isspace():
             if run is not None and letter:
                 yield run
@@ -178,11 +179,15 @@ def _runs(textpage: Any) -> Iterator[_Run]:
         yield run
 
 
-def _letter(code: int) -> str:
+def _letter(textpage: Any, index: int, code: int) -> str:
     """Character of a code: U+FFFD where the font does not tell, a soft hyphen where a word is cut at the end of a line."""
+    import pypdfium2.raw as pdfium
+
     letter = chr(code) if 0 < code < 0x110000 else "\ufffd"
-    if letter in _LINE_END_HYPHENS:
+    if letter in _LINE_END_HYPHENS and pdfium.FPDFText_IsHyphen(textpage, index) == 1:
         return _CUT
+    if letter < " " and not letter.isspace():
+        return "\ufffd"
     return "" if letter in _NOTHING else letter
 
 
