@@ -110,7 +110,7 @@ def _section_starts(document: Document) -> list[Heading]:
 
 
 def _titles(document: Document, path: Sequence[Heading]) -> tuple[str, ...]:
-    return tuple(document.text[heading.start : heading.end].strip("# \t\n") for heading in path)
+    return tuple(" ".join(document.text[heading.start : heading.end].strip("# \t\n").split()) for heading in path)
 
 
 def _context(title: str, path: Sequence[str], token_starts: Callable[[str], Sequence[int]], max_tokens: int) -> str:

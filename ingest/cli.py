@@ -19,9 +19,10 @@ from ingest.config import IngestConfig, load_config
 from ingest.errors import ConfigError, IngestError
 from ingest.intake import Report
 from ingest.pipeline import ingest_folder, rebuild, remove_documents
+from ingest.sql import Query, ingest_query
 from ingest.store import Store
 
-_COMMANDS = ("status", "list", "remove", "rebuild")
+_COMMANDS = ("status", "list", "remove", "rebuild", "sql")
 _SHOWN = 20
 
 
@@ -64,6 +65,12 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         remove.add_argument("documents", nargs="+")
         remove.set_defaults(run=_remove)
         commands.add_parser("rebuild", parents=[common], help="ingest every source anew").set_defaults(run=_rebuild)
+        sql = commands.add_parser("sql", parents=[common], help="make a source equal to the rows of a database query")
+        sql.add_argument("url", help="as SQLAlchemy writes it, without a password: set RAG_SQL_PASSWORD for that")
+        sql.add_argument("--query", required=True, help="a SELECT; each row becomes a document")
+        sql.add_argument("--source", required=True, help="name of the source")
+        sql.add_argument("--id", default="", help="column that tells rows apart (default: their content)")
+        sql.set_defaults(run=_sql)
         return parser.parse_args(arguments)
     parser = argparse.ArgumentParser(
         prog="ingest",
@@ -101,6 +108,20 @@ def _ingest(options: argparse.Namespace, config: IngestConfig, errors: Console) 
         )
     _print_report(report, options.json, config.store.path)
     return 1 if options.strict and report.failed else 0
+
+
+def _sql(options: argparse.Namespace, config: IngestConfig, errors: Console) -> int:
+    with _progress(errors) as bar:
+        task = bar.add_task("reading", total=None)
+        report = ingest_query(
+            Query(options.url, options.query, options.source, options.id),
+            config.store.path,
+            config.embedder.embedder(),
+            config.chunker.settings(),
+            progress=lambda done, total, name: bar.update(task, completed=done, description=_short(name)),
+        )
+    _print_report(report, options.json, config.store.path)
+    return 0
 
 
 def _rebuild(options: argparse.Namespace, config: IngestConfig, errors: Console) -> int:

@@ -87,7 +87,11 @@ def owners(name: str) -> list[str]:
 
 def is_hidden_file(name: str) -> bool:
     """True for hidden, lock and temporary files, by the last step of their path."""
-    return name.startswith((".", "~$")) or name.endswith(("~", ".tmp", ".swp", ".part", ".crdownload"))
+    return (
+        name.startswith((".", "~$"))
+        or name.lower() == "thumbs.db"
+        or name.endswith(("~", ".tmp", ".swp", ".part", ".crdownload"))
+    )
 
 
 @dataclass

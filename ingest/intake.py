@@ -15,7 +15,7 @@ from ingest.containers import ARCHIVES, SEPARATOR, Part, Unpacking, is_container
 from ingest.documents import Document
 from ingest.embedder import Embedder
 from ingest.errors import LoadError
-from ingest.loaders import LOADERS_VERSION, load_bytes
+from ingest.loaders import LOADERS_VERSION, load_bytes, may_be_read_now
 from ingest.manifest import Source
 from ingest.store import Batch, FileState, Store
 
@@ -105,6 +105,15 @@ class Intake:
         else:
             self._take_container(data, state)
 
+    def take_row(self, name: str, data: bytes) -> None:
+        """Take a row of a query, its text as UTF-8; one that the store has as it is stays."""
+        digest = hashlib.sha256(data).hexdigest()
+        state = FileState(name, self._source.name, digest, len(data), 0, LOADERS_VERSION, "failed")
+        if (before := self._same(state)) is not None:
+            self._note_same(before)
+        else:
+            self._take_document(data, state, suffix=".txt")
+
     def commit(self, *, is_end: bool = False) -> None:
         """Embed and write what waits, if it is much, or waits long, or nothing more comes."""
         batch = self._batch
@@ -167,14 +176,14 @@ class Intake:
             told = (f"{n_parts} parts", f"skipped {skipped}" if skipped else "", unpacking.stopped)
             self._batch.bare.append(replace(state, status="container", reason="; ".join(filter(None, told))))
 
-    def _take_document(self, data: bytes, state: FileState, stopped: str = "") -> None:
-        """Load and chunk one document; `stopped` says why parts of it are missing."""
+    def _take_document(self, data: bytes, state: FileState, stopped: str = "", suffix: str = "") -> None:
+        """Load and chunk one document; `stopped` says why parts of it are missing, `suffix` how to read it."""
         before = self._same(state)
         if before is not None:
             self._keep(replace(before, size=state.size, mtime_ns=state.mtime_ns))
             return
         try:
-            document = load_bytes(data, state.name)
+            document = load_bytes(data, state.name, suffix)
         except LoadError as error:
             self._fail(replace(state, reason=str(error)))
             return
@@ -211,7 +220,7 @@ class Intake:
         """What the store knows of a file with the same bytes, None if they are new or the loaders are."""
         before = self._known.get(state.name)
         is_same = before is not None and (before.sha256, before.loaders_version) == (state.sha256, state.loaders_version)
-        return before if is_same else None
+        return before if before is not None and is_same and not may_be_read_now(before.reason) else None
 
     def _keep(self, state: FileState) -> None:
         """Nothing but its time stamp changed."""

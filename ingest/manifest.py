@@ -23,13 +23,16 @@ UPLOADS = "uploads"  # the source that takes what users upload
 class Source:
     """A named source of documents. `prefix` stands before its documents' names: empty for the first folder.
 
-    `access`: the text of its access rules as it was ingested.
+    `root` is the path of a folder, or, where there is a `query`, the URL of a database without its password; `id_column` then
+    names its rows. `access`: the text of a folder's access rules as it was ingested.
     """
 
     name: str
     root: str
     prefix: str = ""
     access: str = ""
+    query: str = ""
+    id_column: str = ""
 
 
 @dataclass(frozen=True)

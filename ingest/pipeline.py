@@ -15,7 +15,7 @@ from ingest.containers import ARCHIVES, SEPARATOR, is_hidden_file, owners, suffi
 from ingest.embedder import Embedder
 from ingest.errors import IngestError, StoreMismatch, StoreMissing
 from ingest.intake import UNREAD_SIZE, FoundFile, Intake, Report
-from ingest.loaders import LOADERS_VERSION, SUFFIXES
+from ingest.loaders import LOADERS_VERSION, SUFFIXES, may_be_read_now
 from ingest.manifest import ACCESS_FILE, UPLOADS, Source, lock, read_manifest
 from ingest.store import Batch, FileState, Store
 
@@ -61,14 +61,9 @@ def ingest_folder(
         why = "it is a file" if folder.exists() else "there is no such folder"
         raise IngestError(f"cannot ingest `{folder}`: {why}. Name a folder.")
     try:
-        store = open_for_writing(store_path, embedder, settings)
+        store = open_for_writing(store_path, embedder, settings) if dry_run else open_or_create(store_path, embedder, settings)
     except StoreMissing:
-        if dry_run:
-            plan = make_plan(folder, "", {}, store_path)
-            return _dry_report(folder.name, plan, {}, started)
-        check_settings(settings, embedder)
-        with lock(store_path):
-            store = Store.create(store_path, embedder=embedder.name, dim=embedder.dim, chunker=asdict(settings))
+        return _dry_report(folder.name, make_plan(folder, "", {}, store_path), {}, started)
     source = choose_source(store, folder, source_name)
     if dry_run:
         known = store.states(source.name)
@@ -90,6 +85,19 @@ def ingest_folder(
             store.finish()
     report.seconds = time.monotonic() - started
     return report
+
+
+def open_or_create(path: Path, embedder: Embedder, settings: ChunkerSettings) -> Store:
+    """Open a store to add to it, or make an empty one.
+
+    Raises: IngestError when it was made with another embedder or chunker, or the settings do not fit the embedder.
+    """
+    try:
+        return open_for_writing(path, embedder, settings)
+    except StoreMissing:
+        check_settings(settings, embedder)
+        with lock(path):
+            return Store.create(path, embedder=embedder.name, dim=embedder.dim, chunker=asdict(settings))
 
 
 def check_settings(settings: ChunkerSettings, embedder: Embedder) -> None:
@@ -123,21 +131,28 @@ def open_for_writing(path: Path, embedder: Embedder, settings: ChunkerSettings) 
 def choose_source(store: Store, folder: Path, name: str | None) -> Source:
     """The source that a folder is: the one that has its path, or else a new one; only the first has no prefix.
 
-    Raises: IngestError when the folder has access rules that cannot be read.
+    Raises: IngestError when the folder has access rules that cannot be read, or the name is that of a database query.
     """
     root, access = str(folder.resolve()), _access_of(folder)
-    known = store.manifest.sources
-    for source in known:
+    for source in store.manifest.sources:
+        if source.name == name and source.query:
+            raise IngestError(f"cannot ingest `{folder}` as source `{name}`: that is a database query. Choose another name.")
         if source.name == name or (name is None and source.root == root):
             return replace(source, root=root, access=access)
-    taken = {source.name for source in known} | ({UPLOADS} if name != UPLOADS else set())
-    wanted = name or folder.resolve().name or "root"
+    new = new_source(store, name or folder.resolve().name or "root", root, is_uploads=name == UPLOADS)
+    return replace(new, access=access)
+
+
+def new_source(store: Store, wanted: str, root: str, *, is_uploads: bool = False) -> Source:
+    """A source under a name that no other has; only the first has no prefix, and that of uploads is kept for them."""
+    known = store.manifest.sources
+    taken = {source.name for source in known} | (set() if is_uploads else {UPLOADS})
     wanted = wanted.replace(":", "-")
     unique, count = wanted, 2
     while unique in taken:
         unique, count = f"{wanted}-{count}", count + 1
     is_first = unique != UPLOADS and all(source.name == UPLOADS for source in known)
-    return Source(unique, root, "" if is_first else f"{unique}:", access)
+    return Source(unique, root, "" if is_first else f"{unique}:")
 
 
 def _access_of(folder: Path) -> str:
@@ -162,6 +177,7 @@ def make_plan(folder: Path, prefix: str, known: dict[str, FileState], store_path
             and (state.size, state.mtime_ns) == (found.size, found.mtime_ns)
             and state.loaders_version == LOADERS_VERSION
             and state.sha256 != ""  # it could not even be opened: its bytes may be the same, its permissions not
+            and not may_be_read_now(state.reason)
         )
         if not same or state is None:
             plan.read.append(found)
@@ -222,12 +238,14 @@ def rebuild(
 ) -> list[Report]:
     """Ingest every source of a store anew with other settings; the old store stays until the new one is complete.
 
-    Raises: IngestError when a source's folder is gone or the store cannot be written.
+    Raises: IngestError when a source's folder is gone, its query fails, or the store cannot be written.
     """
     import shutil
 
+    from ingest.sql import Query, ingest_query
+
     manifest = read_manifest(store_path, any_schema=True)
-    missing = [source.root for source in manifest.sources if not Path(source.root).is_dir()]
+    missing = [source.root for source in manifest.sources if not source.query and not Path(source.root).is_dir()]
     if missing:
         raise IngestError(f"cannot rebuild `{store_path}`: folder `{missing[0]}` is gone. Bring it back, or ingest anew.")
     fresh = store_path.with_name(f"{store_path.name}.rebuilding")
@@ -235,7 +253,9 @@ def rebuild(
     with lock(store_path):
         shutil.rmtree(fresh, ignore_errors=True)
         reports = [
-            ingest_folder(Path(source.root), fresh, embedder, settings, source_name=source.name, progress=progress)
+            ingest_query(Query.of(source), fresh, embedder, settings, progress=progress)
+            if source.query
+            else ingest_folder(Path(source.root), fresh, embedder, settings, source_name=source.name, progress=progress)
             for source in manifest.sources
         ]
         shutil.rmtree(old, ignore_errors=True)

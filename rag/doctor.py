@@ -17,7 +17,7 @@ from ingest.store import Store
 from rag.config import RagConfig
 from rag.errors import RagError
 
-_PACKAGES = ("torch", "transformers", "sentence-transformers", "faiss-cpu", "lancedb", "pypdf", "fastapi")
+_PACKAGES = ("torch", "transformers", "sentence-transformers", "faiss-cpu", "lancedb", "pypdfium2", "fastapi")
 _LOW_DISK_BYTES = 1_000_000_000
 
 

@@ -39,7 +39,7 @@ class Loaded:
 
 
 # Raised whenever a loader starts to give other text for the same bytes, so that stored documents are read again.
-LOADERS_VERSION = 2
+LOADERS_VERSION = 3
 
 # What Python and the libraries raise on broken structures.
 BROKEN = (
@@ -59,6 +59,15 @@ BROKEN = (
     zlib.error,
 )
 
+_BEGINNINGS = (
+    (b"%PDF-", ".pdf"),
+    (b"{\\rtf", ".rtf"),
+    (b"SQLite format 3\0", ".sqlite"),
+    (b"\x89PNG\r\n", ".png"),
+    (b"\xff\xd8\xff", ".jpg"),
+    (b"II*\0", ".tif"),
+    (b"MM\0*", ".tif"),
+)
 _OLE = b"\xd0\xcf\x11\xe0"
 # Parts that only packages of one kind have. OpenDocument is read alike whatever it is.
 _TELLING_PARTS = {
@@ -71,6 +80,9 @@ _TELLING_PARTS = {
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")  # no UTF-8 can hold one; JSON and mail can
 _CODE = ".py .js .ts .java .c .h .cpp .cs .go .rs .rb .php .sh .sql .kt .swift .scala .r .m .toml .yaml .yml .ini .cfg".split()
 
+_IMAGES = ".png .jpg .jpeg .tif .tiff .webp .bmp".split()
+_DATABASES = ".sqlite .sqlite3 .db .db3".split()
+
 
 def _loaders() -> dict[str, Callable[[bytes], Loaded]]:
     from ingest.loaders import (
@@ -78,6 +90,7 @@ def _loaders() -> dict[str, Callable[[bytes], Loaded]]:
         docx,
         epub,
         html,
+        image,
         json,
         mail,
         msg,
@@ -87,6 +100,7 @@ def _loaders() -> dict[str, Callable[[bytes], Loaded]]:
         pptx,
         rst,
         rtf,
+        sqlite,
         tables,
         text,
         xlsx,
@@ -121,6 +135,8 @@ def _loaders() -> dict[str, Callable[[bytes], Loaded]]:
         ".ndjson": json.load_lines,
         ".xml": xml.load,
         ".ipynb": notebook.load,
+        **dict.fromkeys(_IMAGES, image.load),
+        **dict.fromkeys(_DATABASES, sqlite.load),
         **dict.fromkeys(_CODE, code.load),
         ".py": code.load_python,
         **dict.fromkeys((".toml", ".ini", ".cfg"), code.load_sections),
@@ -131,15 +147,17 @@ SUFFIXES = frozenset(
     """.pdf .md .markdown .txt .text .rst .html .htm .xhtml .docx .pptx .xlsx .xlsm .odt .ods .odp .epub .rtf .eml .msg
     .csv .tsv .json .jsonl .ndjson .xml .ipynb""".split()
     + _CODE
+    + _IMAGES
+    + _DATABASES
 )
 
 
-def load_bytes(data: bytes, name: str) -> Document:
-    """Turn a file's bytes into a document named `name`; the suffix of the name decides how it is read.
+def load_bytes(data: bytes, name: str, suffix: str = "") -> Document:
+    """Turn a file's bytes into a document named `name`; `suffix`, or else that of the name, decides how it is read.
 
     Raises: UnsupportedFile for an unknown suffix, LoadError when the bytes cannot be read as what the suffix says.
     """
-    suffix = PurePosixPath(name).suffix.lower()
+    suffix = suffix or PurePosixPath(name).suffix.lower()
     loaders = _loaders()
     load = loaders.get(suffix)
     if load is None:
@@ -175,9 +193,17 @@ def load_bytes(data: bytes, name: str) -> Document:
     )
 
 
+def may_be_read_now(reason: str) -> bool:
+    """True for what could not be read, or not wholly, for want of something outside of the file that is there now."""
+    from ingest.loaders import ocr, pdf
+
+    has_passwords = pdf.PASSWORD_VARIABLE in reason and bool(pdf.passwords())
+    return has_passwords or (ocr.REMEDY in reason and ocr.is_installed())
+
+
 def recognise(data: bytes) -> str:
     """Suffix that fits what a file begins with and holds, empty where that does not tell."""
-    for start, suffix in ((b"%PDF-", ".pdf"), (b"{\\rtf", ".rtf")):
+    for start, suffix in _BEGINNINGS:
         if data.startswith(start):
             return suffix
     if data.startswith(_OLE) and "__properties_version1.0".encode("utf-16-le") in data:

@@ -8,7 +8,7 @@ from ingest.errors import LoadError
 from ingest.loaders import Loaded
 
 # More text than this is no document that people read; a small file can repeat itself into far more.
-_MAX_CHARS = 200_000_000
+MAX_CHARS = 200_000_000
 _N_HEADING_LEVELS = 6
 
 
@@ -99,5 +99,5 @@ class Builder:
     def _write(self, text: str) -> None:
         self._parts.append(text)
         self.position += len(text)
-        if self.position > _MAX_CHARS:
-            raise LoadError(f"holds more than {_MAX_CHARS:,} characters of text. Split it into smaller files")
+        if self.position > MAX_CHARS:
+            raise LoadError(f"holds more than {MAX_CHARS:,} characters of text. Split it into smaller files")

@@ -17,6 +17,7 @@ from ingest.loaders.text import decode
 
 _SHOWN = ("From", "To", "Cc", "Date", "Subject")
 _TELLING = frozenset("from to date subject received message-id mime-version return-path content-type".split())
+_MIN_PICTURE_BYTES = 20_000
 
 
 def load(data: bytes) -> Loaded:
@@ -82,6 +83,8 @@ def attachments(message: Message) -> Iterator[tuple[str, bytes]]:
         else:
             suffix = mimetypes.guess_extension(part.get_content_type()) or ""
             payload = part.get_payload(decode=True)
+            if part.get_content_maintype() == "image" and part["Content-ID"] and len(payload or b"") < _MIN_PICTURE_BYTES:
+                continue  # a logo below a signature
             yield _file_name(part) or f"part-{number}{suffix}", payload if isinstance(payload, bytes) else b""
 
 

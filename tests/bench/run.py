@@ -1,6 +1,6 @@
 """Run every benchmark over the sets in a folder and write the results: `make bench BENCH=DIR`.
 
-python tests/bench/run.py --bench DIR [--only search ask checking claims]
+python tests/bench/run.py --bench DIR [--only search ask checking claims pdf ocr]
 """
 
 import argparse
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PARTS = ("search", "ask", "checking", "claims")
+PARTS = ("search", "ask", "checking", "claims", "pdf", "ocr")
 RESULTS = HERE.parent.parent / "data" / "results"
 
 
@@ -26,7 +26,7 @@ def main() -> int:
     for part in options.only:
         out = RESULTS / f"{part}-dev.json"
         command = [sys.executable, str(HERE / f"bench_{part}.py"), "--out", str(out)]
-        if part != "claims":  # which has its claims in `data/checking`
+        if part not in ("claims", "ocr"):  # which have what they measure in `data`
             command += ["--bench", str(options.bench)]
         if subprocess.run(command, check=False).returncode:
             return 1

@@ -111,13 +111,13 @@ def test_a_bad_file_stops_nothing_is_remembered_and_is_read_again_when_it_change
 
 
 def test_what_is_no_document_is_skipped_and_counted(run, folder):
-    for name in (".hidden.md", "~$lock.docx", "notes.tmp", "photo.jpg", "Makefile"):
+    for name in (".hidden.md", "~$lock.docx", "notes.tmp", "photo.gif", "Makefile"):
         (folder / name).write_text("x", encoding="utf-8")
     (folder / ".git").mkdir()
     (folder / ".git" / "config.md").write_text("x", encoding="utf-8")
     report = run()
     assert len(report.added) == 3
-    assert report.skipped == {"hidden or temporary": 3, ".jpg": 1, "no suffix": 1}
+    assert report.skipped == {"hidden or temporary": 3, ".gif": 1, "no suffix": 1}
 
 
 def test_the_store_may_lie_inside_the_folder(folder, fake_embedder):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import sqlite3
 import zipfile
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from ingest.errors import LoadError
 from ingest.loaders import SUFFIXES, load_bytes
+from tests.unit.test_loaders import pdf
 from tests.unit.test_office_formats import GHOST, RTF, epub, odf, saved
 
 SUFFIX_LIST = sorted(SUFFIXES)
@@ -63,6 +65,14 @@ def test_what_a_format_is_made_of_in_any_order(pieces, suffix):
     check((start + "".join(pieces)).replace("␣", " ").replace("⏎", "\n").encode(), f"a{suffix}")
 
 
+def database() -> bytes:
+    connection = sqlite3.connect(":memory:")
+    connection.execute("CREATE TABLE parts (name TEXT, price REAL)")
+    connection.executemany("INSERT INTO parts VALUES (?, ?)", [("Dock", 74.9)] * 300)
+    connection.commit()
+    return connection.serialize()
+
+
 def real_files() -> dict[str, bytes]:
     book = openpyxl.Workbook()
     book.active.append(["Part", "Price"])
@@ -79,6 +89,8 @@ def real_files() -> dict[str, bytes]:
         "a.odt": odf("text", "<text:h>Valves</text:h><text:p>Forty bar.</text:p>", GHOST),
         "a.epub": epub({"a.xhtml": "<h1>Valves</h1>"}),
         "a.rtf": RTF.encode("latin-1"),
+        "a.pdf": pdf("Valves\nForty | bar", "Two"),
+        "a.db": database(),
         "a.ipynb": json.dumps({"cells": [{"cell_type": "code", "source": "x", "outputs": [{"text": ["1"]}]}]}).encode(),
     }
 

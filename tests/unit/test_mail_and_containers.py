@@ -96,16 +96,16 @@ def test_attachments_have_names_of_their_own():
     mail = message()
     mail.add_attachment(b"a,b\n1,2\n", maintype="text", subtype="csv", filename="../../etc/prices.csv")
     mail.add_attachment(b"a,b\n3,4\n", maintype="text", subtype="csv", filename="C:\\x\\prices.csv")
-    mail.add_attachment(b"\x89PNG", maintype="image", subtype="png", filename="logo.png")
+    mail.add_attachment(b"GIF89a", maintype="image", subtype="gif", filename="logo.gif")
     mail.add_attachment(inner)
     data = mail.as_bytes()
     found, unpacking = parts_of(data, "m.eml")
     assert list(found) == ["m.eml!/prices.csv", "m.eml!/prices (2).csv", "m.eml!/Inner.eml", "m.eml!/Inner.eml!/deep.csv"]
     assert found["m.eml!/prices (2).csv"] == b"a,b\n3,4\n"
     assert "Inner words." in load_bytes(found["m.eml!/Inner.eml"], "Inner.eml").text
-    assert unpacking.skipped == {".png": 1}
+    assert unpacking.skipped == {".gif": 1}
     document = load_bytes(data, "m.eml")
-    assert "Attachments: prices.csv, prices.csv, logo.png, Inner.eml" in document.text
+    assert "Attachments: prices.csv, prices.csv, logo.gif, Inner.eml" in document.text
     assert "a,b" not in document.text
 
 
@@ -184,15 +184,23 @@ def test_paths_that_lead_out_are_names_inside():
         assert not {"", ".", ".."} & set(steps)
 
 
+def test_a_logo_below_a_signature_is_no_attachment_and_a_pasted_picture_is():
+    mail = message()
+    for name, size in (("logo.png", 2_000), ("pasted.png", 200_000)):
+        mail.add_attachment(b"\x89PNG" + bytes(size), maintype="image", subtype="png", filename=name, cid=f"<{name}>")
+    found, _ = parts_of(mail.as_bytes(), "m.eml")
+    assert list(found) == ["m.eml!/pasted.png"]
+
+
 def test_hidden_files_and_links_in_a_zip_are_skipped():
     link = zipfile.ZipInfo("link.txt")
     link.external_attr = 0o120777 << 16
-    buffer = io.BytesIO(zipped({".git/x.txt": b"", "__MACOSX/a.txt": b"", "~$a.docx": b"", "a.txt": b"A", "p.jpg": b""}))
+    buffer = io.BytesIO(zipped({".git/x.txt": b"", "__MACOSX/a.txt": b"", "~$a.docx": b"", "a.txt": b"A", "p.gif": b""}))
     with zipfile.ZipFile(buffer, "a") as archive:
         archive.writestr(link, "/etc/passwd")
     found, unpacking = parts_of(buffer.getvalue(), "a.zip")
     assert found == {"a.zip!/a.txt": b"A"}
-    assert unpacking.skipped == {"hidden or temporary": 3, "link": 1, ".jpg": 1}
+    assert unpacking.skipped == {"hidden or temporary": 3, "link": 1, ".gif": 1}
 
 
 def test_two_parts_of_one_name_and_a_name_that_a_file_of_the_folder_has():

@@ -1,0 +1,166 @@
+"""Words with their places on a page -> lines of text in reading order. It knows neither PDF nor images.
+
+Words on one height make a row; a wide gap in it parts the cells of a table, ` | `. Running text set in columns is read column
+by column: a stretch of rows with a common gap and prose on both sides. A wide gap between rows is an empty line.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+# Lengths in heights of the page's usual line.
+_CELL_GAP = 1.1
+_GUTTER = 0.7
+_PARAGRAPH_GAP = 0.75
+_MIN_COLUMN_ROWS = 6
+_MAX_COLUMN_ROWS, _MAX_COLUMN_WORDS = 400, 20_000  # the search for columns is quadratic; no page that people read has more
+_MIN_PROSE_WORDS = 4
+_PROSE_SHARE = 0.6
+_MARK = re.compile(r"\d{1,3}[.)]|[a-z][.)]|[-–•(]|[$€£]|Item \d+[A-Z]?\.")
+_LAST_SIGN = re.compile(r"(?<=\S) ([$€£])$")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word and its box; vertical positions grow downwards, in any unit. `joins`: no blank stands before it."""
+
+    text: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+    joins: bool = False
+
+
+Row = list[Word]
+
+
+def read_page(words: Sequence[Word]) -> str:
+    """Text of a page's words: a line for each row, an empty line between blocks."""
+    if not words:
+        return ""
+    height = median(word.bottom - word.top for word in words) or 1.0
+    may_have_columns = len(words) <= _MAX_COLUMN_WORDS
+    return _text(_rows(words), height) if may_have_columns else "\n".join(_line(row, height) for row in _rows(words))
+
+
+def _text(rows: list[Row], height: float) -> str:
+    lines: list[str] = []
+    position = 0
+    while position < len(rows):
+        end, gutter = _columns(rows, position, height) if len(rows) <= _MAX_COLUMN_ROWS else (position, 0.0)
+        if lines and _gap(rows[position - 1], rows[position]) > _PARAGRAPH_GAP * height:
+            lines.append("")
+        if end > position:
+            inside = [word for row in rows[position:end] for word in row]
+            left = [word for word in inside if word.right <= gutter]
+            right = [word for word in inside if word.right > gutter]
+            lines += [_text(_rows(side), height) for side in (left, right)]
+            position = end
+        else:
+            lines.append(_line(rows[position], height))
+            position += 1
+    return "\n".join(lines)
+
+
+def _rows(words: Sequence[Word]) -> list[Row]:
+    """Words that share a height, from left to right; rows from top to bottom."""
+    rows: list[Row] = []
+    bands: list[tuple[float, float]] = []
+    for word in sorted(words, key=lambda word: (word.top + word.bottom, word.left)):
+        place = next((n for n in range(len(rows) - 1, max(-1, len(rows) - 4), -1) if _overlaps(bands[n], word)), None)
+        if place is None:
+            rows.append([word])
+            bands.append((word.top, word.bottom))
+        else:
+            rows[place].append(word)
+    return [sorted(row, key=lambda word: word.left) for row in rows]
+
+
+def _overlaps(band: tuple[float, float], word: Word) -> bool:
+    """True where word and band share more than half of the lower of both."""
+    shared = min(band[1], word.bottom) - max(band[0], word.top)
+    return shared > 0.5 * min(band[1] - band[0], word.bottom - word.top)
+
+
+def _gap(above: Row, below: Row) -> float:
+    return min(word.top for word in below) - max(word.bottom for word in above)
+
+
+def _line(row: Row, height: float) -> str:
+    """A row with ` | ` between its cells; a list's number, a currency sign and a gap after a sentence make no cell."""
+    pieces = _pieces(row, _CELL_GAP * height)
+    for place, piece in enumerate(pieces[:-1]):
+        if match := _LAST_SIGN.search(piece):  # of the next column, set close to the figure of this one
+            pieces[place], pieces[place + 1] = piece[: match.start()], f"{match[1]} {pieces[place + 1]}"
+    joined = pieces[0]
+    for before, piece in pairwise(pieces):
+        is_mark = bool(_MARK.fullmatch(before))
+        is_prose = before.endswith((".", ",", ";", ":")) and len(before.split()) > _MIN_PROSE_WORDS
+        joined += (" " if is_mark or is_prose else " | ") + piece
+    return joined
+
+
+def _pieces(row: Row, gap: float) -> list[str]:
+    pieces = [row[0].text]
+    for before, word in pairwise(row):
+        if word.left - before.right > gap:
+            pieces.append(word.text)
+        else:
+            pieces[-1] += word.text if word.joins else f" {word.text}"
+    return pieces
+
+
+def _columns(rows: list[Row], start: int, height: float) -> tuple[int, float]:
+    """End of the stretch of rows from `start` on that is set in columns, and where the first column ends; `start` if none."""
+    free, end = [(float("-inf"), float("inf"))], start
+    while end < len(rows):
+        left = [piece for piece in _without(free, rows[end]) if piece[1] - piece[0] >= _GUTTER * height]
+        if any(map(_is_bounded, free)) and not any(map(_is_bounded, left)):
+            break
+        free, end = left, end + 1
+    gutters = [piece for piece in free if _is_bounded(piece)]
+    if end - start < _MIN_COLUMN_ROWS:
+        return start, 0.0
+    for gutter in gutters:
+        if _is_prose(rows[start:end], gutter, height):
+            return end, gutter[1]
+    return start, 0.0
+
+
+def _is_bounded(piece: tuple[float, float]) -> bool:
+    return piece[0] != float("-inf") and piece[1] != float("inf")
+
+
+def _without(free: list[tuple[float, float]], row: Row) -> list[tuple[float, float]]:
+    """What a row leaves free of ranges that were free above it."""
+    for word in row:
+        free = [
+            piece
+            for low, high in free
+            for piece in (
+                [(low, min(high, word.left)), (max(low, word.right), high)]
+                if word.left < high and word.right > low
+                else [(low, high)]
+            )
+            if piece[0] < piece[1]
+        ]
+    return free
+
+
+def _is_prose(rows: list[Row], gutter: tuple[float, float], height: float) -> bool:
+    """True where both sides of a gap are mostly lines of running text."""
+    middle = sum(gutter) / 2
+    for is_right in (False, True):
+        sides = [[word for word in row if (word.left > middle) == is_right] for row in rows]
+        sides = [side for side in sides if side]
+        prose = sum(
+            len(_pieces(side, 2 * _CELL_GAP * height)) == 1
+            and sum(word.text.strip(".,;:()").isalpha() for word in side) >= _MIN_PROSE_WORDS
+            for side in sides
+        )
+        if len(sides) < _MIN_COLUMN_ROWS or prose < _PROSE_SHARE * len(sides):
+            return False
+    return True
