@@ -302,6 +302,15 @@ class Snapshot:
         rows = self._chunks.search().where(_in("id", ids)).select(_CHUNK_COLUMNS).limit(None).to_arrow().to_pylist()
         return {row["id"]: Chunk(**_without(row, "sha256")) for row in rows if self._is_live(row)}
 
+    def chunk_ranges(self) -> dict[str, list[tuple[int, int]]]:
+        """Character ranges `[start, end)` of all live chunks, by document."""
+        rows = self._chunks.search().select(["document", "sha256", "start", "end"]).limit(None).to_arrow().to_pylist()
+        found: dict[str, list[tuple[int, int]]] = {}
+        for row in rows:
+            if self._is_live(row):
+                found.setdefault(row["document"], []).append((row["start"], row["end"]))
+        return found
+
     def document(self, name: str) -> Document | None:
         """A stored document with its whole text, None if there is none of that name."""
         rows = self._documents.search().where(f"name = {_quote(name)} AND status = 'stored'").limit(1).to_arrow().to_pylist()
