@@ -152,8 +152,21 @@ def _lines(text: str, file: Path) -> Iterator[tuple[int, dict[str, Any] | InputE
         except (ValueError, RecursionError) as error:
             yield number, InputError(f"line {number} of `{file}` is not JSON: {error}. Correct it.")
             continue
-        is_object = isinstance(value, dict)
-        yield number, value if is_object else InputError(f"line {number} of `{file}` is no JSON object. Write one a line.")
+        if not isinstance(value, dict):
+            yield number, InputError(f"line {number} of `{file}` is no JSON object. Write one a line.")
+        elif "\\u" in line and not _is_text(value):
+            yield number, InputError(f"line {number} of `{file}` holds half a character (a lone surrogate). Correct it.")
+        else:
+            yield number, value
+
+
+def _is_text(value: Any) -> bool:
+    """False where a string has half of an escaped pair: it cannot be written, and no model reads it."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _job(line: dict[str, Any], number: int) -> Job | InputError:

@@ -176,6 +176,6 @@ def _require_writable(file: Path | None, suffix: str) -> None:
 
 def _write(file: Path, text: str) -> None:
     try:
-        file.write_text(text, encoding="utf-8", errors="backslashreplace")
+        file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot write `{file}`: {error.strerror}. Name another file.") from error

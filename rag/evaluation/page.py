@@ -14,7 +14,7 @@ from markupsafe import Markup
 from rag.batch import LabelledPair
 from rag.evaluation.compare import verdict_of
 from rag.evaluation.rows import Row
-from rag.evaluation.table import headline
+from rag.evaluation.table import ON_INTERVALS, headline
 
 Spans = Sequence[tuple[int, int]]
 # Text with the names of the marks that lie on it.
@@ -92,6 +92,7 @@ def _page(result: Mapping[str, Any], **more: Any) -> str:
     return environment.get_template("page.html").render(
         result=result,
         headline=headline(result),
+        on_intervals=ON_INTERVALS,
         groups=groups,
         risk_points=_points((p["coverage"], p["risk"]) for p in result.get("risk_coverage", ())),
         bins=_points((b["stated"], b["right"]) for b in (result.get("reliability") or {"bins": ()})["bins"]),

@@ -6,6 +6,10 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+ON_INTERVALS = (
+    "Intervals: the middle 95 % of resamples of whole documents, or of questions where fewer than eight documents differ. One "
+    "without width means that all came out alike; n says how little that proves."
+)
 _MAX_LISTED = 20
 _MAX_CHARS = 110
 
@@ -50,6 +54,7 @@ def _show_figures(out: Console, figures: Sequence[Mapping[str, Any]]) -> None:
             part = figure["part"]
             out.print(Text(f"\n{part:46}{'percent':>9}  {'95 % interval':17}{'n':>6}", style="bold"))
         out.print(Text(f"  {figure['metric']:44}{figure['value']:9.1f}  {interval(figure):17}{figure['n']:6}"))
+    out.print(Text(f"\n{ON_INTERVALS}", style="dim"))
 
 
 def _show_curve(out: Console, result: Mapping[str, Any]) -> None:
