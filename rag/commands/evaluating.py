@@ -94,7 +94,7 @@ def _arms(options: argparse.Namespace, config: RagConfig) -> Outcome:
     questions = _some([question for question in kept if is_comparable(question)], options, notes)
     require_memory(config)
     engine = build_engine(config, CachingEmbedder(config.embedder.embedder()))
-    rows = _progress(examine_arms(engine, questions, arms), len(questions))
+    rows = _progress(examine_arms(engine, questions, arms, notes), len(questions))
     known = about(options.questions, limit=options.limit, system=system_of(config, engine))
     result = arms_result(rows, arms, known, notes)
     return result, lambda: arms_page(result)

@@ -12,19 +12,20 @@ from typing import Any
 
 from ingest.errors import ConfigError
 from rag.answers import Answer, Passage
-from rag.batch import Labelled
+from rag.batch import Job, Labelled
 from rag.checker.check import check_answer
 from rag.citations import parse_answer, strip_markers
 from rag.config import RagConfig
 from rag.drafts import evidence_of
+from rag.errors import GeneratorError
 from rag.evaluation.answers import document_of, grade, is_gradable
+from rag.evaluation.asking import MAX_FAILURES
 from rag.evaluation.compare import difference_of
 from rag.evaluation.rows import Row, Values, digest, figures_of, named
 from rag.generators import Request
 from rag.pipeline import Engine, consider, decide
 from rag.questions import Options
 
-ARMS = ("closed", "retrieved", "checked")
 MEANING = (
     "Right means that a reference answer stands in the text; whether the rest is true is not looked at. An unsupported claim "
     "is one that the checker does not find supported by the passages retrieved for the question: it may be true all the "
@@ -48,42 +49,65 @@ def is_comparable(question: Labelled) -> bool:
     return is_gradable(_by_text(question.label))
 
 
-def examine_arms(engine: Engine, questions: Sequence[Labelled], arms: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Give the row of each comparable question, its `values` by arm.
+def examine_arms(
+    engine: Engine, questions: Sequence[Labelled], arms: Sequence[str], notes: list[str]
+) -> Iterator[dict[str, Any]]:
+    """Give the row of each comparable question, its `values` by arm; one that the generator fails goes to `notes` instead.
 
-    Raises: GeneratorError, StoreError, CheckerError.
+    Raises: StoreError, CheckerError; GeneratorError when it fails at three questions in a row.
     """
     engine = replace(engine, policy="strict")
+    n_failed = 0
     for name, question in zip(named(question.job.identity for question in questions), questions, strict=True):
-        job, label = question.job, _by_text(question.label)
-        given = consider(engine, job.question, Options(job.turns, identity=job.identity))
-        checked = decide(engine, given, engine.min_confidence)
-        answers: dict[str, Answer] = {"checked": checked}
-        if "retrieved" in arms:
-            draft = checked.draft or _drafted(engine, checked, checked.passages, job.turns)
-            answers["retrieved"] = _as_answer(checked, draft)
-        if "closed" in arms:
-            answers["closed"] = _as_answer(checked, _drafted(engine, checked, (), job.turns, is_closed=True))
-        judged = {arm: _judged(engine, answers[arm]) for arm in arms}
-        yield {
-            "id": name,
-            "question": job.question,
-            "digest": digest(job.question, job.turns, label["answerable"], label["answers"]),
-            "cluster": document_of({"id": name, **question.label}),
-            "answerable": label["answerable"],
-            "expected": label["answers"],
-            "values": {arm: _values(label, answers[arm], judged[arm]) for arm in arms},
-            "arms": {
-                arm: {
-                    "text": answers[arm].text,
-                    "outcome": grade(label, answers[arm]),
-                    "reason": answers[arm].reason,
-                    "unsupported": judged[arm][1],
-                    "n_claims": judged[arm][0],
-                }
-                for arm in arms
-            },
-        }
+        try:
+            answers = _answers(engine, question.job, arms)
+            n_failed = 0
+        except GeneratorError as error:
+            n_failed += 1
+            if n_failed == MAX_FAILURES:
+                raise
+            notes.append(f"{name}: {error}")
+            continue
+        yield _row(engine, name, question, answers)
+
+
+def _answers(engine: Engine, job: Job, arms: Sequence[str]) -> dict[str, Answer]:
+    """The answer of each arm; `checked` comes first, for its draft is that of `retrieved`."""
+    considered = consider(engine, job.question, Options(job.turns, identity=job.identity))
+    checked = decide(engine, considered, engine.min_confidence)
+    answers = {"checked": checked}
+    if "retrieved" in arms:
+        # The product may decline before it drafts anything; the bare model would have written all the same.
+        passages = checked.passages
+        draft = checked.draft or (_drafted(engine, checked, passages, job.turns) if passages else "")
+        answers["retrieved"] = _as_answer(checked, draft)
+    if "closed" in arms:
+        answers["closed"] = _as_answer(checked, _drafted(engine, checked, (), job.turns))
+    return {arm: answers[arm] for arm in arms}
+
+
+def _row(engine: Engine, name: str, question: Labelled, answers: Mapping[str, Answer]) -> dict[str, Any]:
+    job, label = question.job, _by_text(question.label)
+    judged = {arm: _judged(engine, given) for arm, given in answers.items()}
+    return {
+        "id": name,
+        "question": job.question,
+        "digest": digest(job.question, job.turns, label["answerable"], label["answers"]),
+        "cluster": document_of({"id": name, **question.label}),
+        "answerable": label["answerable"],
+        "expected": label["answers"],
+        "values": {arm: _values(label, given, judged[arm]) for arm, given in answers.items()},
+        "arms": {
+            arm: {
+                "text": given.text,
+                "outcome": grade(label, given),
+                "reason": given.reason,
+                "n_claims": judged[arm][0],
+                "unsupported": judged[arm][1],
+            }
+            for arm, given in answers.items()
+        },
+    }
 
 
 def arms_result(rows: Sequence[Row], arms: Sequence[str], about: Mapping[str, Any], notes: Sequence[str]) -> dict[str, Any]:
@@ -117,12 +141,8 @@ def _by_text(label: Mapping[str, Any]) -> dict[str, Any]:
     return {**label, "gold": []}
 
 
-def _drafted(
-    engine: Engine, checked: Answer, passages: Sequence[Passage], turns: Sequence[tuple[str, str]], *, is_closed: bool = False
-) -> str:
-    """What the generator writes from these passages; where none were found it has nothing to write from."""
-    if not passages and not is_closed:
-        return ""
+def _drafted(engine: Engine, checked: Answer, passages: Sequence[Passage], turns: Sequence[tuple[str, str]]) -> str:
+    """What the generator writes from these passages, or from memory where there are none."""
     return engine.generator.generate(Request(checked.question, passages, checked.language, tuple(turns))).text
 
 

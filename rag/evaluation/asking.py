@@ -27,10 +27,9 @@ from rag.pipeline import Engine, consider, decide
 from rag.questions import Options, checked_question, standalone
 from rag.retriever import Retriever
 
-QUESTION_PARTS = ("retrieval", "answers", "abstention", "citations")
 _DEPTH = 50  # passages searched for: ten distinct documents may take that many
 _RANKED = 10  # passages that count by page, span and character
-_MAX_FAILURES = 3  # in a row: then the generator is gone, and going on would only count its absence
+MAX_FAILURES = 3  # in a row: then the generator is gone, and going on would only count its absence
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ def examine(subject: Subject, questions: Sequence[Labelled], parts: Sequence[str
                 n_failed = 0
             except GeneratorError as error:
                 n_failed += 1
-                if n_failed == _MAX_FAILURES:
+                if n_failed == MAX_FAILURES:
                     raise
                 _count_failure(label, row, error)
         yield row

@@ -35,6 +35,9 @@ def headline(result: Mapping[str, Any]) -> str:
 
 def show_notes(out: Console, result: Mapping[str, Any]) -> None:
     """Print what was left out, and why."""
+    measured = {figure["part"] for figure in result["figures"]}
+    if missing := [part for part in result.get("parts", ()) if part not in measured]:
+        out.print(f"\nNothing to measure for {', '.join(missing)}: no line has a label for it.")
     if result.get("n_failed"):
         out.print(f"\n{result['n_failed']} question(s) that the generator failed count as answered wrongly.")
     if result.get("n_ungraded"):

@@ -114,6 +114,9 @@ def test_lines_that_cannot_be_used_are_named_and_the_rest_is_graded(command, tmp
     assert status == 0
     assert "3 line(s) left out" in printed and "line 1" in printed and "line 2" in printed and "e: cannot answer" in printed
     assert "1 answer(s) not graded" in printed
+    assert "Nothing to measure" not in printed
+    unlabelled = written(tmp_path / "u.jsonl", [{"question": "Is there a dock?", "answerable": True}])
+    assert "Nothing to measure for retrieval" in command("--questions", unlabelled, "--only", "retrieval")[1]
     result = json.loads(command("--questions", tmp_path / "q.jsonl", "--json")[1])
     assert [row["id"] for row in result["rows"]] == ["leave", "leave #2"]
     assert figures(result)["answerable: abstained"]["n"] == 2 and figures(result)["right"]["n"] == 1
