@@ -31,7 +31,8 @@ MEANING = (
     "is one that the checker does not find supported by the passages retrieved for the question: it may be true all the "
     "same, and the checker errs. In the arm `checked` it judges what it let through itself, so few are left by construction: "
     "that figure says what the check keeps from the user, not that the rest is true. Right and wrong do not depend on the "
-    "checker."
+    "checker, but where it leaves nothing of the draft the product quotes from the passages, so part of what is right in "
+    "`checked` is owed to the quotes."
 )
 
 
@@ -89,6 +90,9 @@ def _answers(engine: Engine, job: Job, arms: Sequence[str]) -> dict[str, Answer]
 def _row(engine: Engine, name: str, question: Labelled, answers: Mapping[str, Answer]) -> dict[str, Any]:
     job, label = question.job, _by_text(question.label)
     judged = {arm: _judged(engine, given) for arm, given in answers.items()}
+    values = {arm: _values(label, given, judged[arm]) for arm, given in answers.items()}
+    if "checked" in answers:
+        values["checked"]["quoted instead of drafted"] = (float(answers["checked"].reason == "fallback_quotes"), 1.0)
     return {
         "id": name,
         "question": job.question,
@@ -96,7 +100,7 @@ def _row(engine: Engine, name: str, question: Labelled, answers: Mapping[str, An
         "cluster": document_of({"id": name, **question.label}),
         "answerable": label["answerable"],
         "expected": label["answers"],
-        "values": {arm: _values(label, given, judged[arm]) for arm, given in answers.items()},
+        "values": values,
         "arms": {
             arm: {
                 "text": given.text,

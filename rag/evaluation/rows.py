@@ -18,6 +18,8 @@ Row = Mapping[str, Any]
 Values = dict[str, tuple[float, float]]
 Item = TypeVar("Item")
 
+_FINENESS = {"document": 1, "page": 2, "span": 3, "chars": 4, "candidate": 5}
+
 
 def figures_of(rows: Sequence[Row], parts: Sequence[str]) -> list[dict[str, Any]]:
     """Figures in percent, {"part", "metric", "value", "low", "high", "n"}, of the parts named, in their order.
@@ -36,8 +38,9 @@ def figures_of(rows: Sequence[Row], parts: Sequence[str]) -> list[dict[str, Any]
 
 
 def metrics_of(rows: Iterable[Row], part: str) -> list[str]:
-    """The metrics of a part that occur, in the order in which they came."""
-    return list(dict.fromkeys(metric for row in rows for metric in row["values"].get(part, ())))
+    """The metrics of a part that occur, from coarse to fine, else in the order in which they came."""
+    found = dict.fromkeys(metric for row in rows for metric in row["values"].get(part, ()))
+    return sorted(found, key=lambda metric: _FINENESS.get(metric.split(" ")[0], 0))
 
 
 def counted(rows: Iterable[Row], part: str, metric: str) -> int:

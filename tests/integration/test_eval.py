@@ -276,6 +276,8 @@ def test_arms_are_compared_on_the_same_questions_and_the_same_draft(command, que
     assert found["checked", "unsupported claims per 100 questions"] == 0
     assert "77 camels" in result["rows"][0]["arms"]["retrieved"]["text"]
     assert "77 camels" not in result["rows"][0]["arms"]["checked"]["text"]
+    n_quoted = sum(row["arms"]["checked"]["reason"] == "fallback_quotes" for row in result["rows"])
+    assert found["checked", "quoted instead of drafted"] == 25 * n_quoted
     changes = {(entry["from"], entry["metric"]): entry for entry in result["differences"]}
     assert changes["retrieved", "unsupported claims per 100 questions"]["difference"] == -100
     assert changes["retrieved", "unsupported claims per 100 questions"]["is_significant"]
