@@ -79,6 +79,9 @@ def question_result(
 ) -> dict[str, Any]:
     """The result over labelled questions."""
     answerable = [row["answerable"] for row in rows]
+    figures = figures_of(rows, parts)
+    if False not in answerable:  # then silence can only be wrong, and its precision says nothing
+        figures = [figure for figure in figures if figure["metric"] != "abstention precision"]
     return {
         "kind": "questions",
         **_head(about, rows, notes),
@@ -86,7 +89,7 @@ def question_result(
         "n_unanswerable": answerable.count(False),
         "n_ungraded": sum("answer" in row and row["outcome"] is None for row in rows),
         "n_failed": sum("error" in row for row in rows),
-        "figures": figures_of(rows, parts),
+        "figures": figures,
         **_answer_curves(rows),
         "ms": _times(rows),
         "rows": list(rows),

@@ -119,6 +119,7 @@ def test_lines_that_cannot_be_used_are_named_and_the_rest_is_graded(command, tmp
     assert "Nothing to measure for retrieval" in command("--questions", unlabelled, "--only", "retrieval")[1]
     result = json.loads(command("--questions", tmp_path / "q.jsonl", "--json")[1])
     assert [row["id"] for row in result["rows"]] == ["leave", "leave #2"]
+    assert "abstention precision" not in figures(result)
     assert figures(result)["answerable: abstained"]["n"] == 2 and figures(result)["right"]["n"] == 1
 
 
