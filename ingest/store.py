@@ -325,6 +325,15 @@ class Snapshot:
                 found.setdefault(row["document"], []).append(row["text"])
         return {name: "\n".join(texts) for name, texts in found.items()}
 
+    def chunk_ranges(self) -> dict[str, list[tuple[int, int]]]:
+        """Character ranges `[start, end)` of all live chunks, by document."""
+        rows = self._chunks.search().select(["document", "sha256", "start", "end"]).limit(None).to_arrow().to_pylist()
+        found: dict[str, list[tuple[int, int]]] = {}
+        for row in rows:
+            if self._is_live(row):
+                found.setdefault(row["document"], []).append((row["start"], row["end"]))
+        return found
+
     def document(self, name: str) -> Document | None:
         """A stored document with its whole text, None if there is none of that name."""
         if name not in self.states:

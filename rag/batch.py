@@ -1,13 +1,18 @@
 """Read the lines of batch files: questions, conversations, pairs to check, answers. A bad line is an error of its own."""
 
+import gzip
 import json
 import sys
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rag.errors import InputError
+
+# Source: the MTRAG benchmark. What is underspecified calls for a question back, which counts as no answer.
+_ANSWERABILITY = {"ANSWERABLE": True, "PARTIAL": True, "UNANSWERABLE": False, "UNDERSPECIFIED": False}
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,14 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class LabelledPair:
+    """A pair with what people say of it: "label", "spans", "task", and the rest of its line."""
+
+    job: Pair
+    label: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Kept:
     """An answer object that somebody kept."""
 
@@ -60,17 +73,32 @@ def read_labelled(file: Path) -> list[Labelled]:
     Raises: InputError for the file, or for the first line that is not in that form.
     """
     found = []
-    for number, line in _read_lines(file):
-        if isinstance(line, InputError):
-            raise line
-        job = _job(line, number)
-        if isinstance(job, InputError):
-            raise job
-        label = {"answers": [], "gold": [], **line, "question": job.question}
-        if fault := _label_fault(label):
-            raise InputError(f"cannot use line {number} of `{file}`: {fault}", job.identity)
-        found.append(Labelled(job, label))
+    for item in labelled_questions(file):
+        if isinstance(item, InputError):
+            raise item
+        found.append(item)
     return found
+
+
+def labelled_questions(file: Path) -> Iterator[Labelled | InputError]:
+    """Give the questions of a file with their labels; an InputError stands for a line that cannot be used.
+
+    A question that has answers or gold is answerable even if its line does not say so. "answerability" and "targets" are
+    read as "answerable" and "answers"; what is UNDERSPECIFIED is marked "underspecified".
+
+    Raises: InputError when the file itself cannot be read.
+    """
+    for number, line in _read_lines(file):
+        yield line if isinstance(line, InputError) else _labelled(line, number, file)
+
+
+def labelled_pairs(file: Path) -> Iterator[LabelledPair | InputError]:
+    """Give the pairs of a file with their labels; an InputError stands for a line that cannot be used.
+
+    Raises: InputError when the file itself cannot be read.
+    """
+    for number, line in _read_lines(file):
+        yield line if isinstance(line, InputError) else _labelled_pair(line, number, file)
 
 
 def read_pairs(file: Path) -> Iterator[Pair | InputError]:
@@ -107,9 +135,11 @@ def _read_lines(file: Path) -> Iterator[tuple[int, dict[str, Any] | InputError]]
 def _read_text(file: Path) -> str:
     try:
         raw = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-        return raw.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        return (gzip.decompress(raw) if file.suffix == ".gz" else raw).decode("utf-8-sig")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        why = (
+            "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", None) or "it is damaged"
+        )
         raise InputError(f"cannot read `{file}`: {why}. Name a JSONL file.") from error
 
 
@@ -122,8 +152,21 @@ def _lines(text: str, file: Path) -> Iterator[tuple[int, dict[str, Any] | InputE
         except (ValueError, RecursionError) as error:
             yield number, InputError(f"line {number} of `{file}` is not JSON: {error}. Correct it.")
             continue
-        is_object = isinstance(value, dict)
-        yield number, value if is_object else InputError(f"line {number} of `{file}` is no JSON object. Write one a line.")
+        if not isinstance(value, dict):
+            yield number, InputError(f"line {number} of `{file}` is no JSON object. Write one a line.")
+        elif "\\u" in line and not _is_text(value):
+            yield number, InputError(f"line {number} of `{file}` holds half a character (a lone surrogate). Correct it.")
+        else:
+            yield number, value
+
+
+def _is_text(value: Any) -> bool:
+    """False where a string has half of an escaped pair: it cannot be written, and no model reads it."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _job(line: dict[str, Any], number: int) -> Job | InputError:
@@ -138,6 +181,35 @@ def _job(line: dict[str, Any], number: int) -> Job | InputError:
     )
 
 
+def _labelled(line: dict[str, Any], number: int, file: Path) -> Labelled | InputError:
+    job = _job(line, number)
+    if isinstance(job, InputError):
+        return job
+    label = _label(line, job)
+    fault = _label_fault(label)
+    return InputError(f"cannot use line {number} of `{file}`: {fault}", job.identity) if fault else Labelled(job, label)
+
+
+def _labelled_pair(line: dict[str, Any], number: int, file: Path) -> LabelledPair | InputError:
+    pair = _pair(line, number)
+    if isinstance(pair, InputError):
+        return pair
+    label = {"spans": [], **line}
+    fault = _pair_fault(label)
+    return InputError(f"cannot use line {number} of `{file}`: {fault}", pair.identity) if fault else LabelledPair(pair, label)
+
+
+def _label(line: dict[str, Any], job: Job) -> dict[str, Any]:
+    label = {"answers": line.get("targets", []), "gold": [], **line, "question": job.question}
+    kind = label.get("answerability")
+    if "answerable" not in label and kind in _ANSWERABILITY:
+        label |= {"answerable": _ANSWERABILITY[kind], "underspecified": kind == "UNDERSPECIFIED"}
+        label["answers"] = label["answers"] if label["answerable"] else []
+    if "answerable" not in label and (label["answers"] or label["gold"]):
+        label["answerable"] = True
+    return label
+
+
 def _label_fault(label: Mapping[str, Any]) -> str:
     """What is wrong with a label, empty if nothing is."""
     if not isinstance(label.get("answerable"), bool):
@@ -147,10 +219,23 @@ def _label_fault(label: Mapping[str, Any]) -> str:
         return '"answers" must be a list of texts. Write "answers": ["..."], or [] for none.'
     if not isinstance(gold, list) or not all(_is_gold(item) for item in gold):
         return '"gold" must be a list of places. Write "gold": [{"document": "...", "start": 0, "end": 9}], or [] for none.'
+    candidates = label.get("candidates", [])
+    if not isinstance(candidates, list) or not all(isinstance(name, str) for name in candidates):
+        return '"candidates" must be a list of documents. Write "candidates": ["..."].'
     if not isinstance(label.get("lang", ""), str) or not isinstance(label.get("about", {}), dict):
         return '"lang" must be a code such as "en", and "about" a place such as a gold item.'
     if not label["answerable"] and answers:
         return 'it has "answers" but says that the documents do not answer it. Correct one of both.'
+    return ""
+
+
+def _pair_fault(label: Mapping[str, Any]) -> str:
+    """What is wrong with the label of a pair, empty if nothing is."""
+    if label.get("label") not in ("supported", "unsupported"):
+        return 'it does not say what is right. Write "label": "supported" or "unsupported".'
+    spans = label["spans"]
+    if not isinstance(spans, list) or not all(_is_span(span, len(label["answer"])) for span in spans):
+        return '"spans" must be a list of ranges in the answer. Write "spans": [{"start": 0, "end": 9}], or [] for none.'
     return ""
 
 
@@ -178,8 +263,18 @@ def _identity(line: dict[str, Any]) -> str | None:
 
 
 def _is_gold(item: Any) -> bool:
-    places = [item.get("start"), item.get("end")] if isinstance(item, dict) else []
-    return bool(places) and isinstance(item.get("document"), str) and all(p is None or isinstance(p, int) for p in places)
+    if not isinstance(item, dict) or not isinstance(item.get("document"), str):
+        return False
+    places = [item.get("start"), item.get("end"), item.get("page")]
+    is_known = all(place is None or isinstance(place, int) for place in places)
+    return is_known and isinstance(item.get("set"), int | str | None)
+
+
+def _is_span(span: Any, length: int) -> bool:
+    if not isinstance(span, dict):
+        return False
+    start, end = span.get("start"), span.get("end")
+    return isinstance(start, int) and isinstance(end, int) and 0 <= start <= end <= length
 
 
 def _is_turn(turn: Any) -> bool:

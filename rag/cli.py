@@ -1,4 +1,4 @@
-"""The `rag` command: search, ask, check, verify, calibrate, serve, doctor, keys, users, monitor.
+"""The `rag` command: search, ask, check, verify, eval, calibrate, serve, doctor, keys, users, monitor.
 
 Results go to stdout (one JSON object a line with --json), messages to stderr. Exit status: 0 done (an abstention too),
 1 failed, 2 wrong usage or configuration. In a batch one line comes out for every line that goes in; a bad one says so in
@@ -12,7 +12,7 @@ from typing import Any
 
 from ingest.config import load_config
 from ingest.errors import ConfigError, IngestError
-from rag.commands import accounts, asking, calibrating, checking, monitoring, serving
+from rag.commands import accounts, asking, calibrating, checking, evaluating, monitoring, serving
 from rag.commands.common import fail, parents
 from rag.config import RagConfig
 from rag.errors import QuestionError, RagError
@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rag", description="Ask your documents; every claim of an answer is checked.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     shared = parents()
-    for family in (asking, checking, calibrating, serving, accounts, monitoring):
+    for family in (asking, checking, evaluating, calibrating, serving, accounts, monitoring):
         family.add(commands, shared)
     return parser
 

@@ -3,6 +3,7 @@
 _MESSAGES = {
     "en": {
         "abstain": "The documents do not say.",
+        "unknown": "I do not know.",
         "fallback": "Nothing the language model wrote could be verified; these are quotations from the documents instead.",
         "withheld": "{n} statement(s) withheld because the documents do not support them",
         "nearest": "Nearest passages",
@@ -15,6 +16,7 @@ _MESSAGES = {
     },
     "es": {
         "abstain": "Los documentos no lo dicen.",
+        "unknown": "No sé la respuesta.",
         "fallback": "Nada de lo que escribió el modelo de lenguaje se pudo comprobar; en su lugar, citas de los documentos.",
         "withheld": "{n} afirmación(es) retenida(s) porque los documentos no la(s) respaldan",
         "nearest": "Pasajes más cercanos",

@@ -48,15 +48,25 @@ _SHORT_RULES = """Answer the question in one or two sentences. Use only the pass
 the passage in square brackets, for example [2]. If the passages do not contain the answer, write: {abstain}"""
 
 
+# For measuring what a model knows without any passage; the product itself never asks it so.
+_FROM_MEMORY = """Answer the question from what you know, in one or two short sentences, in the language of the question. \
+If you do not know the answer, write exactly: {unknown}"""
+
+
 def scrub(text: str) -> str:
     """Make text from a document harmless in a prompt: no control tokens, no look-alikes of citation markers."""
     return _MARKER_LIKE.sub(r"(\1)", _CONTROL.sub(" ", text).translate(_BRACKETS))
 
 
 def chat_messages(request: Request, max_prompt_tokens: int) -> tuple[list[dict[str, str]], int]:
-    """Messages for a capable chat model, and how many of the passages fit into `max_prompt_tokens`."""
+    """Messages for a capable chat model, and how many of the passages fit into `max_prompt_tokens`.
+
+    A request without passages is for an answer from memory.
+    """
     abstain = message("abstain", request.language)
     turns = [{"role": role, "content": text} for role, text in request.turns if role in ("user", "assistant")][-6:]
+    if not request.passages:
+        return _from_memory(request, turns), 0
     after = _correction(request.earlier, abstain) if request.earlier else []
     used = len(_RULES) + len(request.question) + sum(len(turn["content"]) for turn in (*turns, *after)) + 400
     n = fit(request.passages, max_prompt_tokens * _CHARS_A_TOKEN - used)
@@ -71,6 +81,14 @@ def chat_messages(request: Request, max_prompt_tokens: int) -> tuple[list[dict[s
         {"role": "user", "content": content},
         *after,
     ], n
+
+
+def _from_memory(request: Request, turns: list[dict[str, str]]) -> list[dict[str, str]]:
+    return [
+        {"role": "system", "content": _FROM_MEMORY.format(unknown=message("unknown", request.language))},
+        *turns,
+        {"role": "user", "content": request.question},
+    ]
 
 
 def _correction(earlier: Earlier, abstain: str) -> list[dict[str, str]]:
@@ -101,6 +119,8 @@ def _harmless(text: str) -> str:
 
 def small_model_messages(request: Request, max_prompt_tokens: int) -> tuple[list[dict[str, str]], int]:
     """Messages for a very small model, which loses itself in JSON: short rules, plain numbered passages, the question last."""
+    if not request.passages:
+        return _from_memory(request, []), 0
     abstain = message("abstain", request.language)
     n = fit(request.passages, max_prompt_tokens * _CHARS_A_TOKEN - len(_SHORT_RULES) - len(request.question) - 200)
     lines = [f"[{number}] {scrub(passage.text)}" for number, passage in enumerate(request.passages[:n], start=1)]

@@ -11,6 +11,7 @@ import pytest
 
 from ingest.chunker import ChunkerSettings
 from ingest.embedder import SentenceTransformerEmbedder
+from ingest.universal import CombinedEmbedder, UniversalEmbedder
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "data" / "sample"
@@ -60,15 +61,15 @@ def fake_embedder() -> FakeEmbedder:
 
 @pytest.fixture(scope="session")
 def embedder() -> SentenceTransformerEmbedder:
-    """The packaged model, loaded once."""
+    """The packaged English model, loaded once."""
     return SentenceTransformerEmbedder()
 
 
 @pytest.fixture(scope="session")
 def sample_store(tmp_path_factory, embedder) -> Path:
-    """The sample folder, ingested with the packaged model."""
+    """The sample folder, ingested with the default embedder."""
     from ingest.pipeline import ingest_folder
 
     store = tmp_path_factory.mktemp("sample") / "store"
-    ingest_folder(SAMPLE, store, embedder, ChunkerSettings())
+    ingest_folder(SAMPLE, store, CombinedEmbedder(embedder, UniversalEmbedder()), ChunkerSettings())
     return store

@@ -6,6 +6,7 @@ wanted words are there, or the wanted place is cited; whether the rest of the an
 
 import re
 import string
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -42,6 +43,24 @@ def is_contained(answers: Sequence[str], text: str, language: str) -> bool:
     return any(abs(number - wanted) <= 0.005 * abs(wanted) for wanted in bare for number in numbers)
 
 
+def is_exact(answers: Sequence[str], text: str, language: str) -> bool:
+    """True where a reference answer is the whole text, after normalisation."""
+    tokens = normal(text, language)
+    return any(normal(answer, language) == tokens for answer in answers)
+
+
+def token_f1(answers: Sequence[str], text: str, language: str) -> float:
+    """The best token F1 between the text and a reference answer. Source: Rajpurkar et al. 2016, SQuAD."""
+    return max((_f1(normal(answer, language), normal(text, language)) for answer in answers), default=0.0)
+
+
+def _f1(wanted: Sequence[str], given: Sequence[str]) -> float:
+    if not wanted or not given:
+        return float(list(wanted) == list(given))
+    shared = (Counter(wanted) & Counter(given)).total()
+    return 2 * shared / (len(wanted) + len(given))
+
+
 def shares_half(document: str, start: int, end: int, gold: Mapping[str, Any]) -> bool:
     """True where `start:end` of the document and the span of a gold item have half of the shorter one in common."""
     shared = min(end, gold["end"]) - max(start, gold["start"])
@@ -49,7 +68,9 @@ def shares_half(document: str, start: int, end: int, gold: Mapping[str, Any]) ->
 
 
 def is_gradable(question: Mapping[str, Any]) -> bool:
-    """False for an answerable question that has neither a short answer nor a gold span."""
+    """False for an answerable question that has neither a short answer nor a gold span, and for one that wants asking back."""
+    if question.get("underspecified"):
+        return False
     return not question["answerable"] or bool(_short_answers(question) or _gold_spans(question))
 
 
@@ -64,11 +85,16 @@ def grade(question: Mapping[str, Any], answer: Answer) -> Outcome:
     if not question["answerable"]:
         return "wrong"
     if short := _short_answers(question):
-        is_right = is_contained(short, answer.text, question.get("lang") or detect_language(question["question"]))
+        is_right = is_contained(short, answer.text, language_of(question))
     else:
         citations = [citation for claim in answer.claims for citation in claim.citations]
         is_right = any(shares_half(c.document, c.start, c.end, gold) for c in citations for gold in _gold_spans(question))
     return "right" if is_right else "wrong"
+
+
+def language_of(question: Mapping[str, Any]) -> str:
+    """The language of a question, detected where its line does not name it."""
+    return str(question.get("lang") or detect_language(question["question"]))
 
 
 def document_of(question: Mapping[str, Any]) -> str:

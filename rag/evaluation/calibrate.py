@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from rich.console import Console
@@ -19,6 +18,7 @@ from rag.calibration import Choice, Record, Target, coverage_table, outcomes_at,
 from rag.config import RagConfig, as_toml
 from rag.errors import CalibrationError
 from rag.evaluation.answers import document_of, grade, is_gradable
+from rag.evaluation.rows import sampled
 from rag.pipeline import Engine, consider, decide
 from rag.questions import Options, checked_question
 
@@ -42,15 +42,10 @@ def draw(questions: Sequence[Labelled], limit: int | None, max_chars: int) -> tu
 
     Raises: QuestionError for a question that is empty or longer than `max_chars`; ConfigError for a limit below 1.
     """
-    if limit is not None and limit < 1:
-        raise ConfigError(f"cannot ask --limit `{limit}` questions: it must be 1 or more.")
     for question in questions:
         checked_question(question.job.question, max_chars)
     gradable = [question for question in questions if is_gradable(question.label)]
-    n_left_out = len(questions) - len(gradable)
-    if limit is None or limit >= len(gradable):
-        return gradable, n_left_out
-    return Random(0).sample(gradable, limit), n_left_out
+    return sampled(gradable, limit), len(questions) - len(gradable)
 
 
 def ask_and_grade(engine: Engine, questions: Iterable[Labelled]) -> list[Record]:

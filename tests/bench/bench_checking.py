@@ -7,20 +7,20 @@ content words of one of its sentences are in no source).
 """
 
 import argparse
-import gzip
-import json
-import platform
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
+
+from sets import options_for, run_sets
 
 from ingest.analysis import terms
 from ingest.sentences import sentence_spans
+from rag.batch import LabelledPair, labelled_pairs
 from rag.checker.check import Checker, check_answer
-from rag.evaluation.checking import checking_figures
+from rag.evaluation.checking import pair_row, row_figures
+from rag.evaluation.results import examine_pairs
+from rag.evaluation.rows import sampled
+from rag.evaluation.table import interval
 
 SETS = ("ragtruth_test", "attributionbench", "wice", "faithbench")
 FLOOR_SHARE = 0.56  # Source: the benchmark folder's README, threshold from ragtruth_train
@@ -29,33 +29,23 @@ SHOWN = ("F1", "balanced accuracy", "macro-F1", "AUROC", "span character F1", "u
 
 def main() -> int:
     """Run the sets that are named and write one result file."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--bench", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--sets", nargs="+", default=list(SETS))
-    parser.add_argument("--limit", type=int, default=0, help="pairs of each set, 0 for all")
-    options = parser.parse_args()
+    options = options_for(__doc__, SETS, limit=0)
     checker = Checker()
-    results: dict[str, Any] = {"checker": checker.name, "version": checker.version, "threshold": checker.threshold}
-    results |= {"commit": _commit(), "machine": platform.platform(), "sets": {}}
-    for name in options.sets:
-        pairs = list(read_pairs(options.bench / name))
-        pairs = pairs[: options.limit] if options.limit else pairs
-        results["sets"][name] = run(name, pairs, checker)
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    return 0
+    results = {"checker": checker.name, "version": checker.version, "threshold": checker.threshold}
+    return run_sets(options, results, lambda name: run(name, options, checker), "pairs.jsonl")
 
 
-def run(name: str, pairs: list[dict[str, Any]], checker: Checker) -> dict[str, Any]:
+def run(name: str, options: argparse.Namespace, checker: Checker) -> dict[str, Any]:
     """Figures of the checker and of the floors for one set, printed as a table."""
+    file = next((options.bench / name).glob("pairs.jsonl*"))
+    pairs = [pair for pair in labelled_pairs(file) if isinstance(pair, LabelledPair)]
+    pairs = sampled(pairs, options.limit or None)
     started = time.perf_counter()
-    outputs = [
-        {"id": pair["id"], **check_answer(pair["answer"], _sources(pair), checker, pair.get("question"))} for pair in pairs
-    ]
+    rows = list(examine_pairs(pairs, lambda pair: check_answer(pair.job.answer, pair.job.sources, checker, pair.job.question)))
     seconds = time.perf_counter() - started
-    figures = checking_figures(pairs, outputs)
-    floors = {row["metric"]: row for row in checking_figures(pairs, [overlap_floor(pair) for pair in pairs], resamples=0)}
+    figures = row_figures(rows)
+    floor_rows = [pair_row(pair.label, overlap_floor(pair.label)) for pair in pairs]
+    floors = {row["metric"]: row for row in row_figures(floor_rows, resamples=0)}
     always = {row["metric"]: row["value"] for row in figures if "always" in row["metric"]}
     print(f"\n{name}: {len(pairs)} pairs, {1000 * seconds / max(1, len(pairs)):.1f} ms a pair")
     print(f"{'metric':48} {'value':>7}  {'95 % interval':15} {'overlap':>8} {'always':>7} {'n':>6}")
@@ -63,9 +53,8 @@ def run(name: str, pairs: list[dict[str, Any]], checker: Checker) -> dict[str, A
         group, _, metric = row["metric"].partition(": ")
         if metric in SHOWN:
             said = always[f"{group}: F1 of always 'unsupported'"] if metric == "F1" else ""
-            interval = f"[{row['low']:.1f}, {row['high']:.1f}]"
             floor = floors[row["metric"]]["value"]
-            print(f"{row['metric']:48} {row['value']:7.1f}  {interval:15} {floor:8.1f} {said!s:>7} {row['n']:6}")
+            print(f"{row['metric']:48} {row['value']:7.1f}  {interval(row):15} {floor:8.1f} {said!s:>7} {row['n']:6}")
     sys.stdout.flush()
     return {
         "ms_per_pair": round(1000 * seconds / max(1, len(pairs)), 2),
@@ -85,27 +74,6 @@ def overlap_floor(pair: dict[str, Any]) -> dict[str, Any]:
         verdict = "not_enough" if missing > FLOOR_SHARE else "supported"
         claims.append({"start": start, "end": end, "verdict": verdict, "score": 1 - missing, "unsupported_spans": []})
     return {"id": pair["id"], "supported": worst <= FLOOR_SHARE, "score": 1 - worst, "claims": claims}
-
-
-def read_pairs(folder: Path) -> Iterator[dict[str, Any]]:
-    """Pairs of one set, gzipped or not."""
-    packed = folder / "pairs.jsonl.gz"
-    with (
-        gzip.open(packed, "rt", encoding="utf-8")
-        if packed.exists()
-        else (folder / "pairs.jsonl").open(encoding="utf-8") as lines
-    ):
-        for line in lines:
-            yield json.loads(line)
-
-
-def _sources(pair: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(source["id"], source["text"]) for source in pair["sources"]]
-
-
-def _commit() -> str:
-    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    return done.stdout.strip() if done.returncode == 0 else "uncommitted"
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
 """Grading of answers, and the lines of labelled questions."""
 
+import gzip
 import json
 
 import pytest
 
 from rag.answers import Answer, Citation, Claim
-from rag.batch import read_labelled
+from rag.batch import labelled_pairs, read_labelled
 from rag.errors import InputError
-from rag.evaluation.answers import document_of, grade, is_contained, is_gradable, shares_half
+from rag.evaluation.answers import document_of, grade, is_contained, is_exact, is_gradable, shares_half, token_f1
 from rag.evaluation.caching import CachingEmbedder
+from rag.evaluation.citations import citation_precision, citation_recall, n_verbatim
 
 
 def answered(text, *citations):
@@ -41,6 +43,16 @@ LONG = "It lasts for as long as the two parties agree on it in writing and not a
 )
 def test_contained_is_by_tokens_without_articles_or_by_number(answers, text, language, expected):
     assert is_contained(answers, text, language) == expected
+
+
+def test_exact_and_token_f1_are_those_of_squad():
+    assert is_exact(["Eiffel Tower", "tower"], "the Eiffel tower.", "en")
+    assert not is_exact(["Eiffel Tower"], "an old Eiffel tower", "en")
+    # "cat sat on mat" against "cat on mat mat": three tokens in common, of four and four.
+    assert token_f1(["the cat sat on a mat"], "A cat on the mat, mat", "en") == 2 * 3 / (4 + 4)
+    assert token_f1(["dogs", "cat"], "cat", "en") == 1
+    assert token_f1(["cat"], "", "en") == token_f1([], "cat", "en") == 0
+    assert token_f1(["los quince días"], "quince días", "es") == 1
 
 
 @pytest.mark.parametrize(
@@ -100,6 +112,7 @@ def test_questions_are_grouped_by_document():
     ("line", "said"),
     [
         ("{", "not JSON"),
+        ('{"question": "Why \\ud83d?", "answerable": false}', "half a character"),
         ('{"id": "1"}', "no question"),
         ('{"question": "Why?"}', "answerable"),
         ('{"question": "Why?", "answerable": "yes"}', "answerable"),
@@ -109,6 +122,9 @@ def test_questions_are_grouped_by_document():
         ('{"question": "Why?", "answerable": true, "gold": [{"start": 1}]}', "gold"),
         ('{"question": "Why?", "answerable": true, "gold": [{"document": "a", "start": "1"}]}', "gold"),
         ('{"question": "Why?", "answerable": true, "lang": ["en"]}', "lang"),
+        ('{"question": "Why?", "answerable": true, "gold": [{"document": "a", "page": "3"}]}', "gold"),
+        ('{"question": "Why?", "answerable": true, "gold": [{"document": "a", "set": []}]}', "gold"),
+        ('{"question": "Why?", "answerable": true, "candidates": "a"}', "candidates"),
     ],
 )
 def test_a_line_that_is_not_labelled_is_told_with_its_number(tmp_path, line, said):
@@ -145,3 +161,59 @@ def test_a_caching_embedder_asks_once_and_gives_the_same_vectors(fake_embedder):
     assert inner.n == 2
     assert (cached.encode_queries(["three"]) == fake_embedder.encode_queries(["three"])).all()
     assert cached.encode([]).shape == fake_embedder.encode([]).shape
+
+
+def test_a_question_with_answers_is_answerable_even_if_it_does_not_say_so(tmp_path):
+    file = tmp_path / "q.jsonl"
+    rows = [
+        {"question": "Why?", "answers": ["so"]},
+        {"question": "Where?", "gold": [{"document": "a"}]},
+        {"turns": [{"role": "user", "text": "Who?"}], "answerability": "PARTIAL", "targets": ["He"]},
+        {"question": "When?", "answerability": "UNANSWERABLE", "targets": ["I cannot tell."]},
+        {"question": "Which?", "answerability": "UNDERSPECIFIED", "targets": ["Which one?"]},
+    ]
+    file.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    labels = [question.label for question in read_labelled(file)]
+    assert [label["answerable"] for label in labels] == [True, True, True, False, False]
+    assert [label["answers"] for label in labels] == [["so"], [], ["He"], [], []]
+    assert [is_gradable(label) for label in labels] == [True, False, True, True, False]
+
+
+def test_a_packed_file_is_read_and_a_damaged_one_told(tmp_path):
+    file = tmp_path / "q.jsonl.gz"
+    file.write_bytes(gzip.compress(b'{"question": "Why?", "answerable": false}'))
+    assert read_labelled(file)[0].job.question == "Why?"
+    file.write_bytes(file.read_bytes()[:-12])
+    with pytest.raises(InputError, match="damaged"):
+        read_labelled(file)
+
+
+def test_what_is_wrong_with_a_pair_is_told_and_the_others_are_kept(tmp_path):
+    file = tmp_path / "p.jsonl"
+    good = {"id": "g", "answer": "So.", "sources": [], "label": "supported"}
+    bad = [{**good, "label": "maybe"}, {**good, "spans": [{"start": 0, "end": 9}]}, {**good, "answer": 3}, [1]]
+    file.write_text("\n".join(json.dumps(row) for row in [*bad, good]), encoding="utf-8")
+    found = list(labelled_pairs(file))
+    assert [isinstance(item, InputError) for item in found] == [True, True, True, True, False]
+    for word, item in zip(("label", "spans", "answer", "object"), found, strict=False):
+        assert word in str(item)
+    assert found[-1].label["spans"] == []
+
+
+def cited(*places):
+    return [Citation(document, page, start, end, "") for document, page, start, end in places]
+
+
+def test_citations_match_as_finely_as_the_place_is_known():
+    span, page, whole = GOLD, {"document": "b.pdf", "page": 3}, {"document": "c.md"}
+    question = {"gold": [{**span, "set": 0}, {**page, "set": 0}, {**whole, "set": 1}]}
+    assert citation_recall(question, cited(("a.md", None, 120, 130), ("b.pdf", 2, 0, 9))) == 0.5
+    assert citation_recall(question, cited(("a.md", None, 120, 130), ("b.pdf", 3, 0, 9))) == 1
+    assert citation_recall(question, cited(("c.md", None, 0, 9))) == 1
+    assert citation_recall(question, []) == 0
+    assert citation_precision(question, cited(("a.md", None, 0, 9), ("c.md", None, 0, 9))) == 0.5
+
+
+def test_a_quote_is_verbatim_only_where_it_stands():
+    quotes = [Citation("a.md", None, 2, 5, "cde"), Citation("a.md", None, 2, 5, "Cde"), Citation("b.md", None, 0, 0, "")]
+    assert n_verbatim(quotes, {"a.md": "abcdef", "b.md": ""}.__getitem__) == 1

@@ -1,0 +1,61 @@
+"""The benchmark scripts run over a folder of sets that has the documented form, here a small one of our own."""
+
+import importlib
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, SAMPLE
+
+
+@pytest.fixture
+def bench(tmp_path, sample_store):
+    folder, stores = tmp_path / "bench", tmp_path / "stores"
+    (folder / "mini").mkdir(parents=True)
+    shutil.copytree(sample_store, stores / "mini")
+    lines = SAMPLE.with_name("sample-questions.jsonl").read_text(encoding="utf-8").splitlines()
+    chosen = [line for line in lines if '"answerable": true' in line][:4] + [line for line in lines if "false" in line][:2]
+    (folder / "mini" / "questions.jsonl").write_text("\n".join(chosen), encoding="utf-8")
+    source = {"id": "s", "text": "The dock costs 89 euros."}
+    pairs = [
+        {"id": str(n), "task": "QA", "answer": f"The dock costs {n} euros.", "sources": [source], "label": label}
+        for n, label in ((89, "supported"), (90, "unsupported"))
+    ]
+    (folder / "mini" / "pairs.jsonl").write_text("\n".join(map(json.dumps, pairs)), encoding="utf-8")
+    return folder, stores
+
+
+@pytest.fixture
+def script(bench, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "bench"))
+
+    def run(name):
+        folder, stores = bench
+        out = tmp_path / f"{name}.json"
+        arguments = ["--bench", folder, "--stores", stores, "--sets", "mini", "missing", "--out", out]
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        assert importlib.import_module(name).main() == 0
+        return json.loads(Path(out).read_text(encoding="utf-8"))["sets"]
+
+    return run
+
+
+def test_search_and_ask_give_the_figures_of_the_evaluation(script, capsys):
+    searched = script("bench_search")
+    assert list(searched) == ["mini"]
+    assert searched["mini"]["n"] == 4 and searched["mini"]["ms"]["search"]["p50"] > 0
+    hit = {figure["metric"]: figure for figure in searched["mini"]["figures"]}["document hit@5"]
+    assert hit["n"] == 4 and hit["value"] > 0
+    asked = {figure["metric"]: figure for figure in script("bench_ask")["mini"]["figures"]}
+    assert (asked["right"]["n"], asked["unanswerable: wrongly answered"]["n"]) == (4, 2)
+    assert asked["right"]["value"] + asked["wrong"]["value"] + asked["abstained"]["value"] == 100
+    assert "missing: not in" in capsys.readouterr().err
+
+
+def test_checking_stands_beside_its_floor(script):
+    found = script("bench_checking")["mini"]
+    ours, floor = ({row["metric"]: row["value"] for row in found[name]} for name in ("figures", "overlap_floor"))
+    assert (ours["all: F1"], floor["all: F1"]) == (100, 0)
