@@ -41,14 +41,13 @@ class Loaded:
 # Raised whenever a loader starts to give other text for the same bytes, so that stored documents are read again.
 LOADERS_VERSION = 2
 
-# What Python and the libraries raise on broken structures.
+# What Python and the libraries raise on broken structures. A lack of memory is none: it is told apart (`ingest.reading`).
 BROKEN = (
     ArithmeticError,
     AssertionError,
     AttributeError,
     EOFError,
     LookupError,
-    MemoryError,
     NotImplementedError,
     OSError,
     RecursionError,
@@ -151,7 +150,8 @@ def load_bytes(data: bytes, name: str) -> Document:
     try:
         loaded = loaders[real](data) if is_other else load(data)
     except BROKEN as error:
-        raise LoadError(f"is damaged and cannot be read: {type(error).__name__}: {error}") from error
+        why = f"{type(error).__name__}: {str(error)[:200]}"
+        raise LoadError(f"is damaged and cannot be read: {why}. Bring it back from a copy, or save it anew") from error
     if is_other:
         loaded.warnings.append(f"its name says `{suffix}` but it is `{real}` inside: it was read as that")
     if not loaded.text.strip():
