@@ -53,7 +53,7 @@ def load(data: bytes) -> Loaded:
     Raises: LoadError when the file is damaged, has a password, or holds no text at all.
     """
     import pypdf
-    from pypdf.errors import PyPdfError
+    from pypdf.errors import DeprecationError, PyPdfError
 
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it warns of every repaired flaw; what fails is raised
     with pypdf.apply_configuration(array_maximum_element_count=_MAX_ELEMENTS, dictionary_maximum_element_count=_MAX_ELEMENTS):
@@ -63,7 +63,7 @@ def load(data: bytes) -> Loaded:
                 raise LoadError("is protected by a password. Save a copy without one")
             texts, failed = _pages(reader)
             title = str(reader.metadata.title or "") if reader.metadata else ""
-        except PyPdfError as error:
+        except (PyPdfError, DeprecationError) as error:  # the latter for names of filters that it no longer takes
             raise LoadError(f"is no PDF that can be read: {error}") from error
         except _BROKEN as error:
             raise LoadError(f"is damaged: {type(error).__name__}: {error}") from error
@@ -75,13 +75,13 @@ def load(data: bytes) -> Loaded:
 
 def _pages(reader: "PdfReader") -> tuple[list[str], list[str]]:
     """Text of every page; a page that cannot be read is empty and named in the second list."""
-    from pypdf.errors import PyPdfError
+    from pypdf.errors import DeprecationError, PyPdfError
 
     texts, failed = [], []
     for number, page in enumerate(reader.pages, start=1):
         try:
             texts.append(_page_text(page))
-        except (PyPdfError, *_BROKEN) as error:  # one broken page must not lose the others
+        except (PyPdfError, DeprecationError, *_BROKEN) as error:  # one broken page must not lose the others
             texts.append("")
             failed.append(f"page {number}: {type(error).__name__}: {error}")
     return texts, failed
