@@ -55,6 +55,7 @@ BROKEN = (
     TypeError,
     ValueError,
     struct.error,
+    zipfile.BadZipFile,
     zlib.error,
 )
 
@@ -187,7 +188,7 @@ def recognise(data: bytes) -> str:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = set(archive.namelist())
-    except (zipfile.BadZipFile, *BROKEN):
+    except BROKEN:
         return ""
     return next((suffix for part, suffix in _TELLING_PARTS.items() if part in names), "")
 

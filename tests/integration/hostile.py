@@ -46,11 +46,6 @@ def _loop(value: str) -> None:
         pass
 
 
-def _mark(value: str) -> None:
-    with open(value, "a", encoding="utf-8") as file:  # noqa: PTH123
-        file.write(f"{os.getpid()}\n")
-
-
 _COMMANDS = {
     "!exit": lambda value: os._exit(int(value)),
     "!segfault": lambda value: ctypes.string_at(0),
@@ -59,10 +54,8 @@ _COMMANDS = {
     "!loop-in-c": lambda value: re.match("(a+)+b", "a" * 60),
     "!grow": _grow,
     "!ask-for-a-terabyte": lambda value: len(bytearray(10**12)),
-    "!fault": lambda value: {}.popitem().unknown,
     "!raise": lambda value: (_ for _ in ()).throw(RuntimeError("nobody foresaw this")),
     "!sleep": lambda value: time.sleep(float(value)),
     "!connect": lambda value: socket.create_connection(("127.0.0.1", int(value)), timeout=2),
-    "!mark": _mark,
     "!print": lambda value: print("noise", flush=True),
 }
