@@ -21,8 +21,8 @@ from ingest.worker import END, OUT_OF_MEMORY
 
 _LOOK_S = 0.05
 _START_S = 120.0
-# Work is the lesser of clock and processor time, so that a busy machine fails no file; what works less than its limit and does
-# not end in so many times that limit hangs on something outside.
+# Work is the lesser of clock and processor time, and waiting for a processor is not waiting: a busy machine fails no file. What
+# sleeps so many times as long as it may work hangs on something outside.
 _STALL_FACTOR = 5
 _MB = 1_048_576
 # Touched memory is watched, reserved memory is bounded more widely: allocators and threads reserve more than they use.
@@ -140,18 +140,21 @@ class Worker:
 
     def _wait(self, connection: Connection, max_s: float) -> None:
         """Wait for the next message, and look after the process meanwhile."""
-        started, worked = time.monotonic(), self._worked()
+        started = last = time.monotonic()
+        before, asleep = self._worked(), 0.0
         while not connection.poll(_LOOK_S):
             if self._used() > self._max_bytes:
                 raise self._lost("large", "")
-            waited, now = time.monotonic() - started, self._worked()
-            if waited > max_s:
-                if worked is None or now is None:
-                    raise self._lost("stalled", f"{round(waited):,} s")
-                if now - worked > max_s:
+            now, worked = time.monotonic(), self._worked()
+            if worked is None or before is None:
+                asleep, most = now - started, max_s
+            else:
+                asleep, most = asleep + (now - last if worked[1] else 0.0), max_s * _STALL_FACTOR
+                if min(now - started, worked[0] - before[0]) > max_s:
                     raise self._lost("slow", "")
-                if waited > max_s * _STALL_FACTOR:
-                    raise self._lost("stalled", f"{round(waited):,} s")
+            if asleep > most:
+                raise self._lost("stalled", f"{round(asleep):,} s")
+            last = now
 
     def _lost(self, how: Literal["slow", "large", "stalled"], detail: str) -> WorkerLost:
         was_fresh = self._n_served == 0
@@ -182,15 +185,18 @@ class Worker:
             return 0
         return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
 
-    def _worked(self) -> float | None:
-        """Seconds of processor time of the process and of what it waited for, None where unknown."""
+    def _worked(self) -> tuple[float, bool] | None:
+        """Seconds of processor time of the process, and whether it waits for something else than a processor.
+
+        None where the system does not tell.
+        """
         if self._process is None:
             return None
         try:
             fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:
             return None
-        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK"), fields[0] != "R"
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
