@@ -40,6 +40,11 @@ class Embedder(Protocol):
     languages: tuple[str, ...] | None  # None: all
 
     @property
+    def identity(self) -> str:
+        """Changes whenever the vectors of the same texts do."""
+        ...
+
+    @property
     def dim(self) -> int:
         """Number of dimensions of a vector."""
         ...
@@ -84,6 +89,15 @@ class SentenceTransformerEmbedder:
         self._text_prefix = text_prefix
         self._model: SentenceTransformer | None = None
         self._lock = threading.RLock()
+        self._identity = ""
+
+    @property
+    def identity(self) -> str:
+        """Name, checksum of the weights where they lie in a folder, and what is put before each text."""
+        with self._lock:
+            if not self._identity:
+                self._identity = f"{self.name}\0{_weights_digest(self.name)}\0{self._text_prefix}"
+            return self._identity
 
     @property
     def dim(self) -> int:
@@ -206,6 +220,15 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _weights_digest(model: str) -> str:
+    """Digest of all files of a model's folder; that of the packaged one is known, and a hub's are known by name alone."""
+    if model == PACKAGED or not Path(model).is_dir():
+        return _WEIGHTS_SHA256 if model == PACKAGED else ""
+    files = sorted(file for file in Path(model).rglob("*") if file.is_file())
+    listed = "".join(f"{file.relative_to(model)}\0{file_sha256(file)}\n" for file in files)
+    return hashlib.sha256(listed.encode()).hexdigest()
 
 
 def _load(model: str, device: str) -> "SentenceTransformer":

@@ -10,14 +10,17 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ingest.chunker import ChunkerSettings, chunk_document, embedded_text
+from ingest.chunker import ChunkerSettings, chunk_document
 from ingest.containers import ARCHIVES, SEPARATOR, Part, Unpacking, is_container, suffix_of
 from ingest.documents import Document
 from ingest.embedder import Embedder
+from ingest.embedding import ChunkWriter
 from ingest.errors import LoadError
+from ingest.journal import FileState
 from ingest.loaders import LOADERS_VERSION, load_bytes
 from ingest.manifest import Source
-from ingest.store import Batch, FileState, Store
+from ingest.scan import settled_ctime
+from ingest.store import Batch, Store
 
 # A commit is written when so many chunks wait or so much time has passed: a crash costs at most one of them.
 _CHUNKS_A_COMMIT = 512
@@ -34,14 +37,28 @@ class FoundFile:
     path: Path
     size: int
     mtime_ns: int
+    ctime_ns: int = 0
+
+    def found_again(self) -> "FoundFile":
+        """The same file as it is now."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return replace(self, size=-1, mtime_ns=-1, ctime_ns=-1)
+        return replace(self, size=status.st_size, mtime_ns=status.st_mtime_ns, ctime_ns=status.st_ctime_ns)
+
+    def is_as_found(self) -> bool:
+        """True if nobody has written to the file since it was found, so that what was read is one version of it."""
+        return self.found_again() == self
 
 
 @dataclass
 class Report:
-    """What a run did. `failed` gives the reason by document name, `partly` what is missing; `skipped` counts by suffix.
+    """What a run did. `failed` gives the reason by name, `partly` what is missing; `skipped` counts by suffix or reason.
 
     `warnings` says of a document what was left out because no reader sees it, and what was repaired. An archive is named only
-    where it failed or was read in part; its parts are documents.
+    where it failed or was read in part; its parts are documents. `n_chunks` were written, `n_embedded` texts of them embedded:
+    for the others there was a vector already.
     """
 
     source: str = ""
@@ -54,12 +71,16 @@ class Report:
     warnings: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
     n_chunks: int = 0
+    n_embedded: int = 0
     seconds: float = 0.0
     is_dry_run: bool = False
 
 
 class Intake:
-    """One run over one source. `known`: what the store knew of it before; `taken`: names of files that look like parts."""
+    """One run over one source. `known`: what the store knew of it before; `taken`: names of files that look like parts.
+
+    `unsettled`: files that were written to while they were read; nothing of them was taken.
+    """
 
     def __init__(
         self,
@@ -70,8 +91,10 @@ class Intake:
         settings: ChunkerSettings,
         report: Report,
         taken: Collection[str] = (),
+        donor: Store | None = None,
     ) -> None:
         self._store = store
+        self._writer = ChunkWriter(store, embedder, donor)
         self._source = source
         self._known = known
         self._embedder = embedder
@@ -80,6 +103,7 @@ class Intake:
         self._taken = taken
         self._batch = Batch()
         self._touched: list[FileState] = []
+        self.unsettled: list[FoundFile] = []
         self._last_commit = time.monotonic()
 
     def remove(self, names: list[str]) -> None:
@@ -89,21 +113,33 @@ class Intake:
 
     def take(self, found: FoundFile) -> None:
         """Take a new or changed file; whatever is wrong with it is recorded as its state."""
-        state = FileState(found.name, self._source.name, "", found.size, found.mtime_ns, LOADERS_VERSION, "failed")
+        state = self._state(found)
         try:
             data = found.path.read_bytes()
         except OSError as error:
             self._fail(replace(state, reason=f"cannot be opened: {error.strerror or error}"))
             return
+        if not found.is_as_found():
+            self.unsettled.append(found)
+            return
         state = replace(state, sha256=hashlib.sha256(data).hexdigest())
         if not is_container(found.name):
             self._take_document(data, state)
         elif (before := self._same(state)) is not None and before.size >= 0:
-            self._keep(replace(before, size=state.size, mtime_ns=state.mtime_ns))
+            self._keep(before, state)
             for name in self._parts_of(found.name):
                 self._note_same(self._known[name])
         else:
             self._take_container(data, state)
+
+    def give_up(self, found: FoundFile) -> None:
+        """Report a file that never rests; the version that the store has of it stays."""
+        reason = "is written to all the time and could not be read at rest. The next run tries again"
+        before = self._known.get(found.name)
+        if before is None or before.status == "failed":
+            self._fail(replace(self._state(found), reason=reason))
+        else:
+            self._report.failed[found.name] = reason
 
     def commit(self, *, is_end: bool = False) -> None:
         """Embed and write what waits, if it is much, or waits long, or nothing more comes."""
@@ -112,14 +148,18 @@ class Intake:
         if not is_end and not is_full and time.monotonic() - self._last_commit <= _SECONDS_A_COMMIT:
             return
         self._batch = Batch()
-        if batch.chunks:
-            batch.vectors.append(self._embedder.encode([embedded_text(chunk) for chunk in batch.chunks]))
+        editions = {state.name: state.edition for _, state in batch.documents}
+        self._report.n_embedded += self._writer.add(batch.chunks, editions)
         if batch:
             self._store.commit(batch)
         if is_end:
             self._store.touch(self._touched)
         self._report.n_chunks += len(batch.chunks)
         self._last_commit = time.monotonic()
+
+    def _state(self, found: FoundFile) -> FileState:
+        state = FileState(found.name, self._source.name, "", found.size, found.mtime_ns, LOADERS_VERSION, "failed")
+        return replace(state, ctime_ns=settled_ctime(found.mtime_ns, found.ctime_ns, time.time_ns()))
 
     def _take_container(self, data: bytes, state: FileState) -> None:
         if (before := self._known.get(state.name)) is not None:
@@ -171,13 +211,15 @@ class Intake:
         """Load and chunk one document; `stopped` says why parts of it are missing."""
         before = self._same(state)
         if before is not None:
-            self._keep(replace(before, size=state.size, mtime_ns=state.mtime_ns))
+            self._keep(before, state)
             return
         try:
             document = load_bytes(data, state.name)
         except LoadError as error:
             self._fail(replace(state, reason=str(error)))
             return
+        from ingest.rows import edition_of
+
         report, embedder = self._report, self._embedder
         chunks = chunk_document(document, embedder.token_starts, self._settings, embedder.languages)
         state = replace(
@@ -188,6 +230,7 @@ class Intake:
             reason="; ".join(part for part in (_unread(document), stopped, *document.warnings) if part),
             n_chunks=len(chunks),
             n_pages=len(document.pages),
+            edition=edition_of(chunks),
         )
         self._batch.documents.append((document, state))
         self._batch.chunks.extend(chunks)
@@ -203,7 +246,7 @@ class Intake:
         before = self._known.get(state.name)
         told = (state.status, state.sha256, state.loaders_version, state.reason)
         if before is not None and told == (before.status, before.sha256, before.loaders_version, before.reason):
-            self._touched.append(state)
+            self._touch(before, state)
         else:
             self._batch.bare.append(state)
 
@@ -213,10 +256,15 @@ class Intake:
         is_same = before is not None and (before.sha256, before.loaders_version) == (state.sha256, state.loaders_version)
         return before if is_same else None
 
-    def _keep(self, state: FileState) -> None:
-        """Nothing but its time stamp changed."""
-        self._touched.append(state)
-        self._note_same(state)
+    def _keep(self, before: FileState, now: FileState) -> None:
+        """Nothing but its time stamps changed."""
+        self._touch(before, now)
+        self._note_same(before)
+
+    def _touch(self, before: FileState, now: FileState) -> None:
+        touched = replace(before, size=now.size, mtime_ns=now.mtime_ns, ctime_ns=now.ctime_ns)
+        if touched != before:
+            self._touched.append(touched)
 
     def _note_same(self, state: FileState) -> None:
         if state.status == "failed":

@@ -5,31 +5,44 @@ what is the same is left alone. One bad file is recorded with its reason and sto
 """
 
 import os
+import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ingest.chunker import ChunkerSettings
-from ingest.containers import ARCHIVES, SEPARATOR, is_hidden_file, owners, suffix_of
+from ingest.containers import SEPARATOR, owners
 from ingest.embedder import Embedder
-from ingest.errors import IngestError, StoreMismatch, StoreMissing
+from ingest.errors import IngestError, StoreError, StoreMismatch, StoreMissing
 from ingest.intake import UNREAD_SIZE, FoundFile, Intake, Report
-from ingest.loaders import LOADERS_VERSION, SUFFIXES
-from ingest.manifest import Source, lock, read_manifest
-from ingest.store import Batch, FileState, Store
+from ingest.journal import FileState
+from ingest.loaders import LOADERS_VERSION
+from ingest.manifest import Source, lock
+from ingest.scan import Entry, Patterns, Scan
+from ingest.store import Batch, Store, next_tables
 
 Progress = Callable[[int, int, str], None]
+_TRIES = 3  # to read a file that is written to
+_TRY_AGAIN_S = 0.2
+
+
+def _silent(done: int, total: int, name: str) -> None:
+    pass
 
 
 @dataclass
 class Plan:
-    """What is to be done to make the store equal to the folder."""
+    """What is to be done to make the store equal to the folder.
+
+    `moved` are removed too, but not before everything is read: a new file may be one of them under another name.
+    """
 
     read: list[FoundFile] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     failed_before: dict[str, str] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
     skipped: dict[str, int] = field(default_factory=dict)
     present: set[str] = field(default_factory=set)
 
@@ -48,48 +61,93 @@ def ingest_folder(
     settings: ChunkerSettings,
     *,
     source_name: str | None = None,
+    patterns: Patterns = Patterns(),  # noqa: B008
     dry_run: bool = False,
-    progress: Progress = lambda done, total, name: None,
+    progress: Progress = _silent,
 ) -> Report:
     """Reconcile one folder with its source in the store, which is made if there is none.
 
-    `progress(done, total, name)` is called after each file. With `dry_run` nothing is written and nothing embedded.
-    Raises: IngestError when the folder or the store cannot be used; a file that fails is in the report instead.
+    `patterns` choose files; those that are not given are as the source remembers them. `progress(done, total, name)` is called
+    after each file. With `dry_run` nothing is written and nothing embedded.
+    Raises: IngestError when the folder or the store cannot be used, ConfigError for a pattern that is none; a file that fails
+    is in the report instead.
     """
     started = time.monotonic()
     if not folder.is_dir():
         why = "it is a file" if folder.exists() else "there is no such folder"
         raise IngestError(f"cannot ingest `{folder}`: {why}. Name a folder.")
-    try:
-        store = open_for_writing(store_path, embedder, settings)
-    except StoreMissing:
-        if dry_run:
-            plan = make_plan(folder, "", {}, store_path)
-            return _dry_report(folder.name, plan, {}, started)
-        check_settings(settings, embedder)
-        with lock(store_path):
-            store = Store.create(store_path, embedder=embedder.name, dim=embedder.dim, chunker=asdict(settings))
-    source = choose_source(store, folder, source_name)
     if dry_run:
-        known = store.states(source.name)
-        return _dry_report(source.name, make_plan(folder, source.prefix, known, store_path), known, started)
-    with store.writing():
-        store.add_source(source)
-        known = store.states(source.name)
-        plan = make_plan(folder, source.prefix, known, store_path)
-        report = Report(source.name, unchanged=list(plan.unchanged), skipped=plan.skipped, failed=dict(plan.failed_before))
-        like_parts = {name for name in plan.present if SEPARATOR in name}
-        intake = Intake(store, source, known, embedder, settings, report, like_parts)
-        intake.remove(plan.removed)
-        for done, found in enumerate(plan.read, start=1):
-            intake.take(found)
-            intake.commit()
-            progress(done, len(plan.read), found.name)
-        intake.commit(is_end=True)
-        if report.added or report.changed or report.removed:
-            store.finish()
+        report = _dry_run(folder, store_path, embedder, settings, source_name, patterns)
+    else:
+        patterns.applied_to(Source("", ""))  # a pattern that is none is refused before a store is made
+        with lock(store_path):
+            store = _open_or_create(store_path, embedder, settings)
+            source = patterns.applied_to(choose_source(store, folder, source_name))
+            report = _reconcile(store, source, embedder, settings, progress)
     report.seconds = time.monotonic() - started
     return report
+
+
+def _reconcile(
+    store: Store,
+    source: Source,
+    embedder: Embedder,
+    settings: ChunkerSettings,
+    progress: Progress,
+    donor: Store | None = None,
+) -> Report:
+    """Make a source of the store equal to its folder. The caller holds the lock."""
+    source = _with_mount(source)
+    store.add_source(source)
+    known = store.states(source.name)
+    plan = make_plan(Scan(Path(source.root), source, store.path if donor is None else donor.path), known)
+    report = Report(source.name, unchanged=list(plan.unchanged), skipped=plan.skipped, failed=dict(plan.failed_before))
+    like_parts = {name for name in plan.present if SEPARATOR in name}
+    intake = Intake(store, source, known, embedder, settings, report, like_parts, donor)
+    intake.remove(plan.removed)
+    _take_all(intake, plan.read, progress)
+    intake.remove(plan.moved)
+    intake.commit(is_end=True)
+    if report.added or report.changed or report.removed or not store.is_finished():
+        store.finish()
+    return report
+
+
+def _take_all(intake: Intake, files: list[FoundFile], progress: Progress) -> None:
+    for done, found in enumerate(files, start=1):
+        intake.take(found)
+        intake.commit()
+        progress(done, len(files), found.name)
+    for _ in range(_TRIES):
+        unsettled, intake.unsettled = intake.unsettled, []
+        if unsettled:
+            time.sleep(_TRY_AGAIN_S)
+        for found in unsettled:
+            intake.take(found.found_again())
+    for found in intake.unsettled:
+        intake.give_up(found)
+
+
+def _open_or_create(path: Path, embedder: Embedder, settings: ChunkerSettings) -> Store:
+    try:
+        return open_for_writing(path, embedder, settings)
+    except StoreMissing:
+        check_settings(settings, embedder)
+        return Store.create(path, embedder=embedder.name, dim=embedder.dim, chunker=asdict(settings))
+
+
+def _with_mount(source: Source) -> Source:
+    """A source that remembers whether its folder is a mount point.
+
+    Raises: IngestError when it was one and is an empty folder now: what was mounted is not gone, only away.
+    """
+    is_mount = os.path.ismount(source.root)
+    if source.is_mount and not is_mount and not any(Path(source.root).iterdir()):
+        raise IngestError(
+            f"cannot ingest `{source.root}`: something was mounted there, and now it is an empty folder. Nothing was removed. "
+            "Mount it again; if it is meant to be empty, put a file into it."
+        )
+    return replace(source, is_mount=is_mount)
 
 
 def check_settings(settings: ChunkerSettings, embedder: Embedder) -> None:
@@ -136,98 +194,82 @@ def choose_source(store: Store, folder: Path, name: str | None) -> Source:
     return Source(unique, root, f"{unique}:" if known else "")
 
 
-def make_plan(folder: Path, prefix: str, known: dict[str, FileState], store_path: Path) -> Plan:
-    """Compare the folder with what the store knows of it, by size and time stamp."""
-    plan = Plan()
+def make_plan(scan: Scan, known: dict[str, FileState]) -> Plan:
+    """Compare the folder with what the store knows of it, by size and time stamps."""
+    plan = Plan(skipped=scan.skipped, failed_before=scan.failed)
     changed = set()
-    for found in scan(folder, prefix, store_path, plan.skipped):
-        plan.present.add(found.name)
-        state = known.get(found.name)
-        same = (
-            state is not None
-            and (state.size, state.mtime_ns) == (found.size, found.mtime_ns)
-            and state.loaders_version == LOADERS_VERSION
-            and state.sha256 != ""  # it could not even be opened: its bytes may be the same, its permissions not
-        )
-        if not same or state is None:
-            plan.read.append(found)
-            changed.add(found.name)
-        else:
+    sizes = set()  # of new files
+    for entry in scan.entries():
+        plan.present.add(entry.name)
+        state = known.get(entry.name)
+        if state is not None and _is_same(entry, state):
             plan.keep(state)
+            continue
+        plan.read.append(FoundFile(entry.name, Path(entry.path), entry.size, entry.mtime_ns, entry.ctime_ns))
+        changed.add(entry.name)
+        if state is None:
+            sizes.add(entry.size)
     for state in known.values():
         if state.name in plan.present:
             continue
         container = next((owner for owner in owners(state.name) if owner in plan.present), None)
         if container is None:
-            plan.removed.append(state.name)
+            (plan.moved if state.size in sizes else plan.removed).append(state.name)
         elif container not in changed:  # else what becomes of its parts is known once it is read
             plan.keep(state)
     plan.removed.sort()
     return plan
 
 
-def scan(folder: Path, prefix: str, store_path: Path, skipped: dict[str, int]) -> Iterator[FoundFile]:
-    """Files of a folder in the order of their names; those that no loader reads are counted by suffix in `skipped`.
-
-    Hidden, lock and temporary files are left out, and so is the store when it lies inside. Links to folders are not followed.
-    """
-    inside = store_path.resolve()
-    for directory, subfolders, files in os.walk(folder):
-        here = Path(directory)
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith(".") and (here / name).resolve() != inside)
-        for file in sorted(files):
-            if is_hidden_file(file):
-                skipped["hidden or temporary"] = skipped.get("hidden or temporary", 0) + 1
-                continue
-            path = here / file
-            suffix = suffix_of(file)
-            if suffix not in SUFFIXES and suffix not in ARCHIVES:
-                skipped[suffix or "no suffix"] = skipped.get(suffix or "no suffix", 0) + 1
-                continue
-            relative = path.relative_to(folder).as_posix()
-            name = prefix + relative.encode("utf-8", "backslashreplace").decode("utf-8")
-            try:
-                status = path.stat()
-            except OSError:  # gone since it was listed, or a dangling link: reading it will say so
-                yield FoundFile(name, path, -1, -1)
-                continue
-            yield FoundFile(name, path, status.st_size, status.st_mtime_ns)
+def _is_same(entry: Entry, state: FileState) -> bool:
+    return (
+        state.mtime_ns == entry.mtime_ns
+        and state.size == entry.size
+        and state.ctime_ns in (0, entry.ctime_ns)
+        and state.loaders_version == LOADERS_VERSION
+        and state.sha256 != ""  # it could not even be opened: its bytes may be the same, its permissions not
+    )
 
 
-def _dry_report(source: str, plan: Plan, known: dict[str, FileState], started: float) -> Report:
-    report = Report(source, removed=plan.removed, unchanged=plan.unchanged, skipped=plan.skipped, is_dry_run=True)
-    report.failed = dict(plan.failed_before)
+def _dry_run(
+    folder: Path, store_path: Path, embedder: Embedder, settings: ChunkerSettings, name: str | None, patterns: Patterns
+) -> Report:
+    known: dict[str, FileState] = {}
+    try:
+        store = open_for_writing(store_path, embedder, settings)
+        source = _with_mount(choose_source(store, folder, name))
+        known = store.states(source.name)
+    except StoreMissing:
+        source = Source(name or folder.resolve().name, str(folder.resolve()))
+    plan = make_plan(Scan(folder, patterns.applied_to(source), store_path), known)
+    report = Report(source.name, unchanged=plan.unchanged, skipped=plan.skipped, failed=plan.failed_before, is_dry_run=True)
+    report.removed = sorted(plan.removed + plan.moved)
     for found in plan.read:
         (report.changed if found.name in known else report.added).append(found.name)
-    report.seconds = time.monotonic() - started
     return report
 
 
-def rebuild(
-    store_path: Path, embedder: Embedder, settings: ChunkerSettings, progress: Progress = lambda done, total, name: None
-) -> list[Report]:
-    """Ingest every source of a store anew with other settings; the old store stays until the new one is complete.
+def rebuild(store_path: Path, embedder: Embedder, settings: ChunkerSettings, progress: Progress = _silent) -> list[Report]:
+    """Ingest every source of a store anew with other settings; the old tables stay until the new ones are complete.
 
+    A rebuild that was killed goes on where it was. Vectors of texts that stay the same are used again if the embedder does.
     Raises: IngestError when a source's folder is gone or the store cannot be written.
     """
-    import shutil
-
-    manifest = read_manifest(store_path, any_schema=True)
-    missing = [source.root for source in manifest.sources if not Path(source.root).is_dir()]
-    if missing:
-        raise IngestError(f"cannot rebuild `{store_path}`: folder `{missing[0]}` is gone. Bring it back, or ingest anew.")
-    fresh = store_path.with_name(f"{store_path.name}.rebuilding")
-    old = store_path.with_name(f"{store_path.name}.old")
-    with lock(store_path):
-        shutil.rmtree(fresh, ignore_errors=True)
-        reports = [
-            ingest_folder(Path(source.root), fresh, embedder, settings, source_name=source.name, progress=progress)
-            for source in manifest.sources
-        ]
-        shutil.rmtree(old, ignore_errors=True)
-        store_path.rename(old)
-        fresh.rename(store_path)
-    shutil.rmtree(old, ignore_errors=True)
+    store = Store.open(store_path)
+    with store.writing():
+        missing = [source.root for source in store.manifest.sources if not Path(source.root).is_dir()]
+        if missing:
+            raise IngestError(f"cannot rebuild `{store_path}`: folder `{missing[0]}` is gone. Bring it back, or ingest anew.")
+        check_settings(settings, embedder)
+        inner_path = store_path / next_tables(store)
+        try:
+            inner = open_for_writing(inner_path, embedder, settings)
+        except StoreError:
+            shutil.rmtree(inner_path, ignore_errors=True)
+            inner = Store.create(inner_path, embedder=embedder.name, dim=embedder.dim, chunker=asdict(settings))
+        reports = [_reconcile(inner, source, embedder, settings, progress, store) for source in store.manifest.sources]
+        store.use_tables(inner.manifest, f"{inner_path.name}/{inner.manifest.tables}")
+        store.finish()
     return reports
 
 
