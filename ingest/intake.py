@@ -74,6 +74,7 @@ class Report:
     n_embedded: int = 0
     seconds: float = 0.0
     is_dry_run: bool = False
+    is_unsettled: bool = False  # a file was written to all the time
 
 
 class Intake:
@@ -140,6 +141,7 @@ class Intake:
             self._fail(replace(self._state(found), reason=reason))
         else:
             self._report.failed[found.name] = reason
+        self._report.is_unsettled = True
 
     def commit(self, *, is_end: bool = False) -> None:
         """Embed and write what waits, if it is much, or waits long, or nothing more comes."""

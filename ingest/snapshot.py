@@ -17,6 +17,8 @@ from ingest.journal import STATE_COLUMNS, FileState
 from ingest.manifest import Manifest
 from ingest.rows import CHUNK_COLUMNS, document_of, is_in, quoted
 
+_ROWS_AT_ONCE = 1024
+
 
 class Snapshot:
     """The documents that are stored, by `states`, and the chunks of their editions; other chunks are never seen.
@@ -71,6 +73,14 @@ class Snapshot:
             query = self._chunks.search().where(is_in("id", ids)).select([*CHUNK_COLUMNS, "edition"])
             rows = query.limit(None).to_arrow().to_pylist()
         return {row["id"]: Chunk(**row) for row in rows if row.pop("edition") in self._editions}
+
+    def rows(self, table: str) -> Iterator[pa.RecordBatch]:
+        """All rows of the table `documents`, also of files that failed, or those of `chunks` that belong to a document."""
+        with _reading():
+            source = self._documents if table == "documents" else self._chunks
+            for batch in source.search().limit(None).to_batches(_ROWS_AT_ONCE):
+                live = [table == "documents" or edition in self._editions for edition in batch["edition"].to_pylist()]
+                yield batch.filter(pa.array(live, type=pa.bool_()))
 
     def document(self, name: str) -> Document | None:
         """A stored document with its whole text, None if there is none of that name."""

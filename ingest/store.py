@@ -184,6 +184,13 @@ class Store:
         with disk_errors(self.path):
             self._table("chunks").add(chunk_rows(chunks, editions, digests, vectors))
 
+    def load(self, table: str, rows: Any) -> None:
+        """Add rows that another store had to a table of this new one; rows: an Arrow record batch of its schema."""
+        import pyarrow as pa
+
+        with disk_errors(self.path):
+            self._table(table).add(pa.Table.from_batches([rows]))
+
     def commit(self, batch: Batch) -> None:
         """Make one batch what readers see, all at once; its chunks are in the store already."""
         from ingest.rows import document_rows, is_in
