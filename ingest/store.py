@@ -208,9 +208,9 @@ class Store:
 
     def touch(self, states: Sequence[FileState]) -> None:
         """Record new sizes and time stamps of files whose bytes did not change."""
-        from ingest.rows import stamp_rows
-
         if states:
+            from ingest.rows import stamp_rows
+
             with disk_errors(self.path):
                 self._table("documents").merge_insert("name").when_matched_update_all().execute(stamp_rows(states))
 
