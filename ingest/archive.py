@@ -39,6 +39,7 @@ _BROKEN = (
     pa.ArrowException,
     EOFError,
     LookupError,
+    OSError,  # what Arrow makes of a stream that ends too early
     NotImplementedError,
     RuntimeError,
     TypeError,
@@ -72,21 +73,28 @@ def import_store(file: Path, path: Path) -> Manifest:
     unfinished = path.with_name(f".{path.name}.importing")
     try:
         shutil.rmtree(unfinished, ignore_errors=True)
-        try:
-            with zipfile.ZipFile(file) as archive:
-                manifest = _fill(archive, unfinished)
-        except OSError as error:
-            raise IngestError(f"cannot import `{file}`: {error.strerror or error}. Check the path and the disk.") from error
-        except _BROKEN as error:
-            raise IngestError(
-                f"cannot import `{file}`: it is no archive of a store, or it is damaged ({error}). Bring it back from a copy."
-            ) from error
+        with _opened(file) as source:
+            try:
+                with zipfile.ZipFile(source) as archive:
+                    manifest = _fill(archive, unfinished)
+            except _BROKEN as error:
+                raise IngestError(
+                    f"cannot import `{file}`: it is no archive of a store, or it is damaged ({error}). Bring it back from "
+                    "a copy."
+                ) from error
         with disk_errors(path):
             (path / ".lock").unlink(missing_ok=True)
             unfinished.rename(path)  # onto nothing or an empty directory; fails where another process was faster
         return manifest
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _opened(file: Path) -> BinaryIO:
+    try:
+        return file.open("rb")
+    except OSError as error:
+        raise IngestError(f"cannot import `{file}`: {error.strerror or error}. Check the path.") from error
 
 
 def _write_table(archive: zipfile.ZipFile, name: str, snapshot: Snapshot) -> dict[str, object]:

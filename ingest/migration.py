@@ -5,7 +5,6 @@ embedded again; vectors that came from schema 1 are not used again when a docume
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,23 +32,17 @@ def migrate(path: Path) -> Manifest:
     inner = f"{next_tables(store)}/lance"
     with disk_errors(path):
         old, new = lancedb.connect(str(store.tables)), lancedb.connect(str(path / inner))
-        schema = documents_schema()
-        new.create_table("documents", _anew(_rows(old, "documents"), schema, "name"), schema=schema, mode="overwrite")
-        schema = chunks_schema(manifest.dim)
-        new.create_table("chunks", _anew(_rows(old, "chunks"), schema, "document"), schema=schema, mode="overwrite")
+        _copy(old, new, "documents", documents_schema(), "name")
+        _copy(old, new, "chunks", chunks_schema(manifest.dim), "document")
     store.use_tables(replace(manifest, schema_version=SCHEMA_VERSION), inner)
     store.finish()
     return store.manifest
 
 
-def _rows(database: Any, table: str) -> Iterable[pa.RecordBatch]:
-    batches: Iterable[pa.RecordBatch] = database.open_table(table).search().limit(None).to_batches(_ROWS_AT_ONCE)
-    return batches
-
-
-def _anew(batches: Iterable[pa.RecordBatch], schema: pa.Schema, name: str) -> Iterator[pa.RecordBatch]:
-    """Rows of schema 1 in another schema; columns that it lacked are empty. `name`: column of the document's name."""
-    for batch in batches:
+def _copy(old: Any, new: Any, table: str, schema: pa.Schema, name: str) -> None:
+    """Write the rows of schema 1 anew; columns that it lacked are empty. `name`: column of the document's name."""
+    target = new.create_table(table, schema=schema, mode="overwrite")
+    for batch in old.open_table(table).search().limit(None).to_batches(_ROWS_AT_ONCE):
         pairs = zip(batch[name].to_pylist(), batch["sha256"].to_pylist(), strict=True)
         lacking = {
             "edition": [hashlib.sha256(f"{document}\0{digest}".encode()).hexdigest()[:24] for document, digest in pairs],
@@ -60,4 +53,4 @@ def _anew(batches: Iterable[pa.RecordBatch], schema: pa.Schema, name: str) -> It
             batch[field.name] if field.name in batch.schema.names else pa.array(lacking[field.name], type=field.type)
             for field in schema
         ]
-        yield pa.RecordBatch.from_arrays(columns, schema=schema)
+        target.add(pa.Table.from_arrays(columns, schema=schema))

@@ -81,7 +81,7 @@ class Scan:
         while waiting:  # no recursion: folders may lie deeper in each other than Python calls
             directory, inner, specs = waiting.pop()
             found = self._listed(directory, inner)
-            if any(entry.name == IGNORE_FILE for entry in found):
+            if any(entry.name == IGNORE_FILE and not entry.is_dir(follow_symlinks=False) for entry in found):
                 specs = (*specs, (len(inner), _ignore_file(Path(directory, IGNORE_FILE))))
             subfolders = [entry for entry in found if entry.is_dir(follow_symlinks=False)]
             if subfolders:

@@ -1,4 +1,4 @@
-"""The invariant: after `ingest`, the store holds what the folder holds, exactly once, whatever happened before or in between."""
+"""The invariant: after `ingest`, the store holds what the folder holds, exactly once, whatever happened before."""
 
 import errno
 import multiprocessing
@@ -80,7 +80,7 @@ def seen(store: Path) -> dict[str, str]:
     ids, _, _, _ = snapshot.vectors()
     chunks = sorted(snapshot.chunks(ids).values(), key=lambda chunk: chunk.start)
     assert len(chunks) == len(ids), "every chunk exactly once"
-    texts = {name: "" for name in snapshot.states}
+    texts = dict.fromkeys(snapshot.states, "")
     for chunk in chunks:
         texts[chunk.document] += "".join(chunk.text.split())
     for name, text in texts.items():
@@ -107,7 +107,11 @@ def folder(tmp_path) -> Path:
     root = tmp_path / "docs"
     (root / "a").mkdir(parents=True)
     (root / "b").mkdir()
-    for name, text in {"a/same.txt": "The alpha valve opens.", "b/same.txt": "The beta valve closes.", "c.txt": "Gamma."}.items():
+    for name, text in {
+        "a/same.txt": "The alpha valve opens.",
+        "b/same.txt": "The beta valve closes.",
+        "c.txt": "Gamma.",
+    }.items():
         (root / name).write_text(text, encoding="utf-8")
     return root
 
@@ -222,7 +226,9 @@ def test_a_crash_costs_no_text_that_was_embedded(folder, tmp_path, monkeypatch):
             self.n_texts += len(texts)
             return super().encode(texts)
 
-    text = "\n\n".join(f"Paragraph {n} tells of valve {n * n} and of twelve other things of no weight here." for n in range(300))
+    text = "\n\n".join(
+        f"Paragraph {n} tells of valve {n * n} and of twelve other things of no weight here." for n in range(300)
+    )
     (folder / "long.txt").write_text(text, encoding="utf-8")
     embedder, store, writes = Counting(), tmp_path / "store", Writes()
     ingest_folder(folder, tmp_path / "whole", embedder, SIZES)
