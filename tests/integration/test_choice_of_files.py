@@ -164,7 +164,7 @@ def test_a_folder_that_cannot_be_listed_is_reported_and_a_failing_disk_removes_n
         return listed
 
     monkeypatch.setattr(os, "scandir", failing(OSError(5, "Input/output error")))
-    with pytest.raises(IngestError, match="Input/output error.*Nothing was removed"):
+    with pytest.raises(IngestError, match=r"Input/output error.*Nothing was removed"):
         run()
     monkeypatch.setattr(os, "scandir", failing(PermissionError(13, "Permission denied")))
     assert run() == {"a.md", "b.txt", "deep/d.txt"}
