@@ -8,6 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from ingest.intake import UNREAD_SIZE, FoundFile, Intake, Report
 from ingest.journal import FileState
 from ingest.loaders import LOADERS_VERSION
 from ingest.manifest import Source, lock
-from ingest.scan import Entry, Patterns, Scan
+from ingest.scan import AS_REMEMBERED, Entry, Patterns, Scan
 from ingest.store import Batch, Store, next_tables
 
 Progress = Callable[[int, int, str], None]
@@ -61,7 +62,7 @@ def ingest_folder(
     settings: ChunkerSettings,
     *,
     source_name: str | None = None,
-    patterns: Patterns = Patterns(),  # noqa: B008
+    patterns: Patterns = AS_REMEMBERED,
     dry_run: bool = False,
     progress: Progress = _silent,
 ) -> Report:
@@ -80,6 +81,8 @@ def ingest_folder(
         report = _dry_run(folder, store_path, embedder, settings, source_name, patterns)
     else:
         patterns.applied_to(Source("", ""))  # a pattern that is none is refused before a store is made
+        with suppress(StoreMissing):
+            Store.open(store_path)  # brings a store of an older schema up to date, for which it takes the lock itself
         with lock(store_path):
             store = _open_or_create(store_path, embedder, settings)
             source = patterns.applied_to(choose_source(store, folder, source_name))
@@ -142,7 +145,7 @@ def _with_mount(source: Source) -> Source:
     Raises: IngestError when it was one and is an empty folder now: what was mounted is not gone, only away.
     """
     is_mount = os.path.ismount(source.root)
-    if source.is_mount and not is_mount and not any(Path(source.root).iterdir()):
+    if source.is_mount and not is_mount and os.access(source.root, os.R_OK) and not os.listdir(source.root):  # noqa: PTH208
         raise IngestError(
             f"cannot ingest `{source.root}`: something was mounted there, and now it is an empty folder. Nothing was removed. "
             "Mount it again; if it is meant to be empty, put a file into it."

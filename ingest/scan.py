@@ -58,6 +58,9 @@ class Patterns:
         return replace(source, **changed)
 
 
+AS_REMEMBERED = Patterns()
+
+
 @dataclass
 class Scan:
     """One walk over a folder. Afterwards `skipped` counts by reason or suffix, `failed` gives why a folder was not read."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ingest.errors import IngestError
+from ingest.errors import ConfigError, IngestError, StoreMismatch
 
 _QUIET_MS = 500  # so long nothing must change before it is looked at,
 _MOST_MS = 5000  # but a folder in which something always changes is looked at so often
@@ -22,8 +22,10 @@ def watch(folder: Path, store_path: Path, reconcile: Callable[[], bool], say: Ca
     """Call `reconcile` now, whenever the folder has changed and was then quiet, and from time to time.
 
     `reconcile` returns True if it is to be tried again soon; an IngestError that it raises is said, and it is tried again.
-    Ends by KeyboardInterrupt only.
+    Ends by KeyboardInterrupt.
+    Raises: ConfigError, StoreMismatch.
     """
+    say = _changed_only(say)
     is_gone = False
     while True:
         if not folder.is_dir():
@@ -45,9 +47,24 @@ def _attempt(reconcile: Callable[[], bool], say: Callable[[str], None]) -> float
     """Reconcile once. Returns after how many seconds to do so again though nothing changes."""
     try:
         return _RETRY_S if reconcile() else _RESCAN_S
+    except (ConfigError, StoreMismatch):  # waiting helps with neither
+        raise
     except IngestError as error:
         say(f"{error} It is tried again in {_RETRY_S:.0f} s.")
         return _RETRY_S
+
+
+def _changed_only(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Say nothing twice in a row."""
+    last = ""
+
+    def say_changed(text: str) -> None:
+        nonlocal last
+        if text != last:
+            say(text)
+        last = text
+
+    return say_changed
 
 
 def _looks(folder: Path, store: Path, say: Callable[[str], None]) -> Iterator[bool]:

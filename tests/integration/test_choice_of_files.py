@@ -11,7 +11,7 @@ from ingest.chunker import ChunkerSettings
 from ingest.errors import ConfigError, IngestError
 from ingest.manifest import Source
 from ingest.pipeline import ingest_folder, rebuild
-from ingest.scan import Patterns, Scan
+from ingest.scan import Patterns, Scan, settled_ctime
 from ingest.store import Store
 
 SIZES = ChunkerSettings(max_tokens=60, max_words=60, min_tokens=10, max_context_tokens=10)
@@ -145,6 +145,15 @@ def deep_folder():
     os.close(here)
     yield Path(root)
     subprocess.run(["rm", "-rf", root], check=True)
+
+
+@pytest.mark.parametrize(
+    ("mtime", "age", "is_settled"),
+    [(5_000_000_001, 1_000_000, False), (5_000_000_001, 100_000_000, True), (5_000_000_000, 100_000_000, False)],
+)
+def test_a_stamp_counts_only_when_the_clock_has_moved_on(mtime, age, is_settled):
+    """A file may be written to twice within one tick: of milliseconds, or of seconds where no stamp tells more."""
+    assert settled_ctime(mtime, mtime, mtime + age) == (mtime if is_settled else -1)
 
 
 def test_folders_may_lie_deeper_than_python_calls(deep_folder):

@@ -38,6 +38,27 @@ def test_token_starts_are_positions_in_the_text(embedder):
     assert all(0 <= start < len(text) and not text[start].isspace() for start in starts)
 
 
+def test_texts_are_cut_alike_before_and_after_the_model_is_loaded(embedder, monkeypatch):
+    embedder.encode(["loaded"])
+    alone = SentenceTransformerEmbedder()
+    texts = [*TEXTS, "Ünïcödé naïve ßtraße 你好 🎉 [SEP] <b> A\u0301\x00 ", "two\nlines and\ttabs  "]
+    assert [alone.token_starts(text) for text in texts] == [embedder.token_starts(text) for text in texts]
+    assert alone._model is None
+    long = " ".join(texts)
+    whole = embedder.token_starts(long)
+    monkeypatch.setattr(module, "_CHARS_AT_ONCE", 40)
+    assert alone.token_starts(long) == whole, "pieces make no difference"
+
+
+def test_identity_tells_whose_vectors_may_be_used_again(tmp_path):
+    (tmp_path / "weights").write_bytes(b"1")
+    before = SentenceTransformerEmbedder(str(tmp_path)).identity
+    assert SentenceTransformerEmbedder(str(tmp_path)).identity == before
+    assert SentenceTransformerEmbedder(str(tmp_path), text_prefix="passage: ").identity != before
+    (tmp_path / "weights").write_bytes(b"2")
+    assert SentenceTransformerEmbedder(str(tmp_path)).identity != before
+
+
 def test_a_model_that_is_not_there_is_told_by_name(tmp_path):
     with pytest.raises(EmbedderError, match=r"embedder\.model"):
         SentenceTransformerEmbedder(str(tmp_path)).encode(["x"])

@@ -317,6 +317,12 @@ def test_a_store_of_any_schema_so_far_opens_and_takes_documents(kept, tmp_path, 
     assert_vectors_fit(kept)
 
 
+def test_a_store_of_an_older_schema_takes_documents_at_once(kept, tmp_path, embedder):
+    (tmp_path / "docs").mkdir()
+    report = ingest_folder(tmp_path / "docs", kept, embedder, SIZES, source_name="docs")
+    assert sorted(report.removed) == ["broken.pdf", "leave.md", "valve.txt"]
+
+
 def test_a_migration_that_fails_leaves_the_old_store(tmp_path, monkeypatch):
     with zipfile.ZipFile(STORES / "schema-1.zip") as archive:
         archive.extractall(tmp_path / "kept")
