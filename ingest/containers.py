@@ -17,7 +17,6 @@ import zipfile
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from email.message import Message
-from pathlib import PurePosixPath
 from typing import Any, Protocol
 
 from ingest.errors import LoadError
@@ -72,8 +71,11 @@ Entries = Iterator[tuple[str, bytes | LoadError]]
 
 def suffix_of(name: str) -> str:
     """Suffix of a name in lower case; `.tar.gz` is one."""
-    lowered = name.lower()
-    return next((suffix for suffix in _DOUBLE if lowered.endswith(suffix)), PurePosixPath(lowered).suffix)
+    lowered = name.lower().rpartition("/")[2]
+    if lowered.endswith(_DOUBLE):
+        return next(suffix for suffix in _DOUBLE if lowered.endswith(suffix))
+    stem, dot, suffix = lowered.rpartition(".")
+    return dot + suffix if stem and suffix else ""
 
 
 def is_container(name: str) -> bool:
@@ -87,13 +89,13 @@ def owners(name: str) -> list[str]:
     return [SEPARATOR.join(steps[:n]) for n in range(1, len(steps))]
 
 
-def is_hidden_file(name: str) -> bool:
-    """True for hidden, lock and temporary files, by the last step of their path."""
-    return (
-        name.startswith((".", "~$"))
-        or name.lower() == "thumbs.db"
-        or name.endswith(("~", ".tmp", ".swp", ".part", ".crdownload"))
-    )
+def why_hidden(name: str) -> str:
+    """What a file is that is never read, by the last step of its path: hidden, lock, temporary; empty for any other."""
+    if name.startswith(("~$", ".~lock.")) or name.endswith((".lock", ".lck")):
+        return "lock"
+    if name.endswith(("~", ".tmp", ".temp", ".swp", ".part", ".partial", ".crdownload", ".download")):
+        return "temporary"
+    return "hidden" if name.startswith(".") or name.lower() == "thumbs.db" else ""
 
 
 @dataclass
@@ -222,8 +224,9 @@ class Unpacking:
     def _is_wanted(self, path: str) -> bool:
         """True for what a loader reads; the rest is counted."""
         steps = _steps(path)
-        if not steps or "__MACOSX" in steps or any(map(is_hidden_file, steps)):
-            self._skip("hidden or temporary")
+        hidden = "hidden" if not steps or "__MACOSX" in steps else next(filter(None, map(why_hidden, steps)), "")
+        if hidden:
+            self._skip(hidden)
             return False
         suffix = suffix_of(steps[-1])
         if suffix not in SUFFIXES and suffix not in ARCHIVES:

@@ -42,6 +42,11 @@ class Embedder(Protocol):
     counted_languages: tuple[str, ...] | None  # in which its tokens measure a text; in others words do. None: all
 
     @property
+    def identity(self) -> str:
+        """Changes whenever the vectors of the same texts do."""
+        ...
+
+    @property
     def dim(self) -> int:
         """Number of dimensions of a vector."""
         ...
@@ -87,6 +92,16 @@ class SentenceTransformerEmbedder:
         self._text_prefix = text_prefix
         self._model: SentenceTransformer | None = None
         self._lock = threading.RLock()
+        self._identity = ""
+        self._tokenizer: Any = None
+
+    @property
+    def identity(self) -> str:
+        """Name, checksum of the weights where they lie in a folder, and what is put before each text."""
+        with self._lock:
+            if not self._identity:
+                self._identity = f"{self.name}\0{_weights_digest(self.name)}\0{self._text_prefix}"
+            return self._identity
 
     @property
     def dim(self) -> int:
@@ -108,14 +123,20 @@ class SentenceTransformerEmbedder:
 
     def token_starts(self, text: str) -> Sequence[int]:
         """Character position at which each token of `text` starts, ascending, without special tokens."""
-        tokenizer: Any = self._loaded().tokenizer
         starts = array("q")
         for shift, end in _pieces(text):
-            piece = text[shift:end]
-            with self._lock:
-                told = tokenizer(piece, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False)
-            starts.extend(start + shift for start, _ in told["offset_mapping"])
+            starts.extend(start + shift for start in self._starts(text[shift:end]))
         return starts
+
+    def _starts(self, text: str) -> list[int]:
+        with self._lock:
+            if self.name == PACKAGED and self._model is None:
+                # Cutting alone needs no more than this; the model takes seconds to load.
+                self._tokenizer = self._tokenizer or _packaged_tokenizer()
+                return [start for start, _ in self._tokenizer.encode(text, add_special_tokens=False).offsets]
+            tokenizer: Any = self._loaded().tokenizer
+            encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False)
+        return [start for start, _ in encoded["offset_mapping"]]
 
     def _encode(self, texts: list[str]) -> Vectors:
         """Encode texts; one that is longer than the model reads is read in windows, and its vector is their mean."""
@@ -162,10 +183,11 @@ class SentenceTransformerEmbedder:
 
 
 def _pieces(text: str) -> Iterator[tuple[int, int]]:
-    """Spans of a text that are tokenised one by one, cut at ends of lines: a tokenizer takes 160 bytes for each character."""
+    """Spans of a text that are tokenised one by one, cut at blanks: a tokenizer takes 160 bytes for each character."""
     start = 0
     while len(text) - start > _TOKENISED_CHARS:
-        end = text.rfind("\n", start, start + _TOKENISED_CHARS) + 1 or start + _TOKENISED_CHARS
+        end = start + _TOKENISED_CHARS
+        end = max(text.rfind("\n", start, end), text.rfind(" ", start, end)) + 1 or end
         yield start, end
         start = end
     yield start, len(text)
@@ -219,10 +241,28 @@ def packaged_model_folder() -> Path:
     return folder
 
 
+def _packaged_tokenizer() -> Any:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(packaged_model_folder() / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _weights_digest(model: str) -> str:
+    """Digest of all files of a model's folder; that of the packaged one is known, and a hub's are known by name alone."""
+    if model == PACKAGED or not Path(model).is_dir():
+        return _WEIGHTS_SHA256 if model == PACKAGED else ""
+    files = sorted(file for file in Path(model).rglob("*") if file.is_file())
+    listed = "".join(f"{file.relative_to(model)}\0{file_sha256(file)}\n" for file in files)
+    return hashlib.sha256(listed.encode()).hexdigest()
 
 
 def _load(model: str, device: str) -> "SentenceTransformer":

@@ -11,22 +11,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from ingest.chunker import ChunkerSettings, chunk_document, embedded_text
+from ingest.chunker import ChunkerSettings, chunk_document
 from ingest.containers import ARCHIVES, SEPARATOR, is_container, suffix_of
 from ingest.documents import Document
-from ingest.embedder import Embedder, Vectors
+from ingest.embedder import Embedder
+from ingest.embedding import ChunkWriter
 from ingest.errors import LoadError, ReadInterrupted
+from ingest.journal import FileState
 from ingest.limits import ReadLimits
 from ingest.loaders import LOADERS_VERSION, load_bytes, may_be_read_now
 from ingest.manifest import Source
 from ingest.reading import Opened, Outcome, Request, Told, Unpacked
-from ingest.store import Batch, FileState, Store
+from ingest.scan import settled_ctime
+from ingest.store import Batch, Store
 
 # A commit is written when so many chunks wait or so much time has passed: a crash costs at most one of them.
 _CHUNKS_A_COMMIT = 512
 _FILES_A_COMMIT = 1000
 _SECONDS_A_COMMIT = 30.0
-_CHUNKS_A_STEP = 256  # embedded between two steps that are told
 UNREAD_SIZE = -2  # of a container whose parts in the store are not all that it has
 UNREAD_VERSION = 0  # of loaders, for what no loader has read to its end: the next run tries again
 
@@ -39,14 +41,28 @@ class FoundFile:
     path: Path
     size: int
     mtime_ns: int
+    ctime_ns: int = 0
+
+    def found_again(self) -> "FoundFile":
+        """The same file as it is now."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return replace(self, size=-1, mtime_ns=-1, ctime_ns=-1)
+        return replace(self, size=status.st_size, mtime_ns=status.st_mtime_ns, ctime_ns=status.st_ctime_ns)
+
+    def is_as_found(self) -> bool:
+        """True if nobody has written to the file since it was found, so that what was read is one version of it."""
+        return self.found_again() == self
 
 
 @dataclass
 class Report:
-    """What a run did. `failed` gives the reason by document name, `partly` what is missing; `skipped` counts by suffix.
+    """What a run did. `failed` gives the reason by name, `partly` what is missing; `skipped` counts by suffix or reason.
 
     `warnings` says of a document what was left out because no reader sees it, and what was repaired. An archive is named only
-    where it failed or was read in part; its parts are documents.
+    where it failed or was read in part; its parts are documents. `n_chunks` were written, `n_embedded` texts of them embedded:
+    for the others there was a vector already.
     """
 
     source: str = ""
@@ -59,8 +75,10 @@ class Report:
     warnings: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
     n_chunks: int = 0
+    n_embedded: int = 0
     seconds: float = 0.0
     is_dry_run: bool = False
+    is_unsettled: bool = False  # a file was written to all the time
 
 
 @dataclass(frozen=True)
@@ -86,7 +104,11 @@ def ignore(step: Step) -> None:
 
 
 class Intake:
-    """One run over one source. `known`: what the store knew of it before; `listen` is told of every step."""
+    """One run over one source. `known`: what the store knew of it before; `listen` is told of every step.
+
+    `donor`: another store, from which vectors may come. `unsettled`: files that were written to while they were read; nothing
+    of them was taken.
+    """
 
     def __init__(
         self,
@@ -97,8 +119,10 @@ class Intake:
         settings: ChunkerSettings,
         report: Report,
         listen: Listener = ignore,
+        donor: Store | None = None,
     ) -> None:
         self._store = store
+        self._writer = ChunkWriter(store, embedder, donor)
         self._source = source
         self._known = known
         self._embedder = embedder
@@ -107,7 +131,9 @@ class Intake:
         self._listen = listen
         self._batch = Batch()
         self._touched: list[FileState] = []
+        self.unsettled: list[FoundFile] = []
         self._last_commit = time.monotonic()
+        self._started_ns = time.time_ns()
 
     def remove(self, names: list[str]) -> None:
         """Remove documents with the next commit."""
@@ -125,11 +151,16 @@ class Intake:
 
     def take(self, found: FoundFile, request: Request, tellings: Iterator[Told]) -> None:
         """Take a new or changed file as it was read; whatever is wrong with it is recorded as its state."""
-        state = FileState(found.name, self._source.name, "", found.size, found.mtime_ns, LOADERS_VERSION, "failed")
+        state = self._state(found)
         own: Outcome | None = None
         parts: set[str] = set()
         end: Unpacked | None = None
+        is_stale = False  # parts are taken as they come, so that a container is looked at before the first of them too
         for told in tellings:
+            if not parts and isinstance(told, Opened):
+                is_stale = is_stale or not found.is_as_found()
+            if is_stale:
+                continue
             if isinstance(told, Unpacked):
                 end = told
             elif isinstance(told, Opened):
@@ -143,13 +174,31 @@ class Intake:
                 parts.add(told.name)
                 self._take_outcome(told, replace(state, name=told.name, sha256=told.sha256, size=told.size))
                 self.commit()
+        if is_stale or not found.is_as_found():
+            if not parts:
+                self.unsettled.append(found)
+                return
+            state = replace(state, size=UNREAD_SIZE)  # the next run reads it again
+            self._report.is_unsettled = True
         if end is not None:
             self._close(state, request, parts, end)
         elif is_container(found.name) and own is not None and own.is_same:
             for name in self._parts_of(found.name, request.taken):
                 self._note_same(self._known[name])
         if own is not None:
+            if own.is_same:
+                self._touch(self._known[found.name], state)
             self._take_outcome(own, state, end.why_partly() if end is not None else "")
+
+    def give_up(self, found: FoundFile) -> None:
+        """Report a file that never rests; the version that the store has of it stays."""
+        error = ReadInterrupted("is written to all the time and could not be read at rest. The next run tries again")
+        before = self._known.get(found.name)
+        if before is None or before.status == "failed":
+            self._fail(self._state(found), error)
+        else:
+            self._report.failed[found.name] = str(error)
+        self._report.is_unsettled = True
 
     def take_row(self, name: str, data: bytes) -> None:
         """Take a row of a query, its text as UTF-8; one that the store has as it is stays."""
@@ -171,7 +220,11 @@ class Intake:
             return
         self._batch = Batch()
         if batch.chunks:
-            batch.vectors.extend(self._embedded(batch))
+            editions = {state.name: state.edition for _, state in batch.documents}
+            before, most = self._report.n_chunks, self._report.n_chunks + len(batch.chunks)
+            self._report.n_embedded += self._writer.add(
+                batch.chunks, editions, lambda done: self._listen(Step("embed", before + done, most))
+            )
         if batch:
             self._store.commit(batch)
         if is_end:
@@ -181,12 +234,9 @@ class Intake:
         if batch.chunks:
             self._listen(Step("store", self._report.n_chunks, self._report.n_chunks))
 
-    def _embedded(self, batch: Batch) -> Iterator[Vectors]:
-        before, most = self._report.n_chunks, len(batch.chunks)
-        for start in range(0, most, _CHUNKS_A_STEP):
-            some = batch.chunks[start : start + _CHUNKS_A_STEP]
-            yield self._embedder.encode([embedded_text(chunk) for chunk in some])
-            self._listen(Step("embed", before + start + len(some), before + most))
+    def _state(self, found: FoundFile) -> FileState:
+        state = FileState(found.name, self._source.name, "", found.size, found.mtime_ns, LOADERS_VERSION, "failed")
+        return replace(state, ctime_ns=settled_ctime(found.mtime_ns, found.ctime_ns, self._started_ns))
 
     def _mark_unread(self, container: FileState) -> None:
         """Let the next run read a container again if this one ends before its own row is written anew."""
@@ -219,13 +269,12 @@ class Intake:
             self._take_document(outcome.document, state, stopped)
         elif outcome.error is not None:
             self._fail(state, outcome.error)
-        else:  # nothing but its time stamp may have changed
-            before = self._known[state.name]
-            if SEPARATOR not in state.name:
-                self._touched.append(replace(before, size=state.size, mtime_ns=state.mtime_ns))
-            self._note_same(before)
+        else:
+            self._note_same(self._known[state.name])
 
     def _take_document(self, document: Document, state: FileState, stopped: str) -> None:
+        from ingest.rows import edition_of
+
         report, embedder = self._report, self._embedder
         chunks = chunk_document(document, embedder.token_starts, self._settings, embedder.counted_languages)
         state = replace(
@@ -236,6 +285,7 @@ class Intake:
             reason="; ".join(part for part in (_unread(document), stopped, *document.warnings) if part),
             n_chunks=len(chunks),
             n_pages=len(document.pages),
+            edition=edition_of(chunks),
         )
         self._batch.documents.append((document, state))
         self._batch.chunks.extend(chunks)
@@ -254,7 +304,7 @@ class Intake:
         before = self._known.get(state.name)
         told = (state.status, state.sha256, state.loaders_version, state.reason)
         if before is not None and told == (before.status, before.sha256, before.loaders_version, before.reason):
-            self._touched.append(state)
+            self._touch(before, state)
         else:
             self._batch.bare.append(state)
 
@@ -263,6 +313,12 @@ class Intake:
         before = self._known.get(state.name)
         is_same = before is not None and (before.sha256, before.loaders_version) == (state.sha256, state.loaders_version)
         return before if before is not None and is_same and not may_be_read_now(before.reason) else None
+
+    def _touch(self, before: FileState, now: FileState) -> None:
+        """Nothing but its time stamps changed."""
+        touched = replace(before, size=now.size, mtime_ns=now.mtime_ns, ctime_ns=now.ctime_ns)
+        if touched != before:
+            self._touched.append(touched)
 
     def _note_same(self, state: FileState) -> None:
         if state.status == "failed":

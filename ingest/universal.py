@@ -46,6 +46,11 @@ class UniversalEmbedder:
         self._model: Any = None
         self._lock = threading.Lock()
 
+    @property
+    def identity(self) -> str:
+        """Name and checksums of the weights."""
+        return "\0".join((self.name, *_SHA256.values()))
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Embed texts: (n, 512) float32, unit length.
 
@@ -81,6 +86,11 @@ class CombinedEmbedder:
         self.name = f"{first.name}+{second.name.removeprefix('packaged:')}"
         self.languages = second.languages
         self.counted_languages = first.languages
+
+    @property
+    def identity(self) -> str:
+        """Those of both."""
+        return f"{self.first.identity}\0{self.second.identity}"
 
     @property
     def dim(self) -> int:

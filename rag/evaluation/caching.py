@@ -18,6 +18,11 @@ class CachingEmbedder:
         self._queries: dict[str, Vectors] = {}
 
     @property
+    def identity(self) -> str:
+        """Changes whenever the vectors of the same texts do."""
+        return self._inner.identity
+
+    @property
     def dim(self) -> int:
         """Number of dimensions of a vector."""
         return self._inner.dim

@@ -252,7 +252,7 @@ def test_structure_and_warnings_come_through_the_store(run, folder, tmp_path):
 
 def test_a_store_written_before_pages_had_labels_is_read(run, tmp_path):
     run()
-    table = Store.open(tmp_path / "store")._db.open_table("documents")
+    table = Store.open(tmp_path / "store")._table("documents")
     old = {"pages": [[1, 0, 5]], "headings": [], "metadata": {}}
     table.update(where="name = 'plain.txt'", values={"structure": json.dumps(old)})
     document = Store.open(tmp_path / "store").snapshot().document("plain.txt")
