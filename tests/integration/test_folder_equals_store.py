@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -280,6 +281,36 @@ def test_a_file_that_changes_while_it_is_read_is_stored_as_one_version(here, fol
     ingest_folder(folder, tmp_path / "store", fake_embedder, SIZES)
     assert n_reads == 2
     assert_equal(folder, tmp_path / "store")
+
+
+@pytest.mark.parametrize("moment", ["before its parts", "between its parts"])
+def test_an_archive_that_changes_while_it_is_read_ends_as_it_is(here, folder, tmp_path, monkeypatch, fake_embedder, moment):
+    target, store = folder / "a.zip", tmp_path / "store"
+    told_of = "a.zip" if moment == "before its parts" else "a.zip!/two.txt"
+
+    def write(*names):
+        with zipfile.ZipFile(target, "w") as archive:
+            for name in names:
+                archive.writestr(name, f"Text of {name} in an archive of {len(names)}.")
+
+    write("one.txt", "two.txt", "three.txt")
+    read = ingest.reading.read
+
+    def read_and_write(request):
+        for told in read(request):
+            yield told
+            if getattr(told, "name", "") == told_of and not written:
+                written.append(write("one.txt", "four.txt"))
+
+    written = []
+    monkeypatch.setattr(ingest.reading, "_map", lambda path: path.read_bytes())
+    monkeypatch.setattr(ingest.reading, "read", read_and_write)
+    report = ingest_folder(folder, store, fake_embedder, SIZES)
+    assert written and report.is_unsettled == (moment == "between its parts")
+    ingest_folder(folder, store, fake_embedder, SIZES)
+    assert {name for name in seen(store) if "!" in name} == {"a.zip!/one.txt", "a.zip!/four.txt"}
+    assert "of2." in seen(store)["a.zip!/one.txt"]
+    assert ingest_folder(folder, store, fake_embedder, SIZES).n_chunks == 0
 
 
 def test_a_file_that_never_rests_keeps_its_old_version_and_is_reported(here, folder, tmp_path, monkeypatch, fake_embedder):

@@ -298,6 +298,7 @@ def kept(request, tmp_path) -> Path:
 
 
 def test_a_store_of_any_schema_so_far_opens_and_takes_documents(kept, tmp_path, embedder):
+    is_first = json.loads((kept / "manifest.json").read_text())["schema_version"] == 1
     passages = Retriever(Store.open(kept), embedder).search("How many days of leave?", 3)
     assert "25 days of leave" in passages[0].text
     assert Store.open(kept).manifest.schema_version == SCHEMA_VERSION
@@ -312,8 +313,9 @@ def test_a_store_of_any_schema_so_far_opens_and_takes_documents(kept, tmp_path, 
     (folder / "valve.txt").write_text("The alpha valve opens at 40 bar.\n", encoding="utf-8")
     (folder / "new.txt").write_text("The beta valve opens at 60 bar.\n", encoding="utf-8")
     report = ingest_folder(folder, kept, embedder, SIZES, source_name="docs")
-    assert (report.added, sorted(report.removed), report.unchanged) == (["new.txt"], ["broken.pdf", "leave.md"], ["valve.txt"])
-    assert len(embedder.taken()) == 1
+    # Loaders have changed since, so that the same file is read again; only schema 2 knows the vector of its text.
+    assert (report.added, sorted(report.removed), report.changed) == (["new.txt"], ["broken.pdf", "leave.md"], ["valve.txt"])
+    assert len(embedder.taken()) == (2 if is_first else 1)
     assert_vectors_fit(kept)
 
 
