@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ingest.errors import LimitPassed
 
-# A file up to this size has `timeout_s`, a larger one more in proportion, for a bomb is small by nature: two long annual reports
+# A file up to this size has `timeout_s`, a larger one more in proportion, for a bomb is small by nature: two annual reports
 # as PDF took 16 and 19 s of processor time a megabyte.
 _TIMED_BYTES = 10_000_000
 _PASSED = re.compile(r"(?:took longer than|needed more than|holds more than) ([\d,]+) (s|MB|characters)\b")
