@@ -119,6 +119,8 @@ def _unpack(data: Bytes, request: Request) -> Iterator[Told]:
                 yield _load(part.data, opened, request)
     except LoadError as error:
         problem = error
+    except MemoryError:  # what is left of this process is not to be trusted: whoever watches it knows what was open
+        raise
     except Exception as error:  # noqa: BLE001  the outermost edge of this process
         problem = _fault(error)
     yield Unpacked(unpacking.skipped, unpacking.stopped, problem)

@@ -119,6 +119,13 @@ def test_parts_of_an_archive_are_lost_one_by_one(tmp_path):
     assert "took longer" in str(found["a.zip!/4.txt"])
 
 
+def test_a_part_that_asks_for_too_much_memory_costs_itself_alone(tmp_path):
+    parts = {"1.txt": "One.", "2.txt": "!ask-for-a-terabyte", "3.txt": "Three."}
+    found = told(requests(tmp_path / "docs", {"a.zip": zipped(parts)}))
+    assert isinstance(found.pop("a.zip!/2.txt"), LimitPassed)
+    assert found == {"a.zip!/1.txt": "One.", "a.zip!/3.txt": "Three."}
+
+
 def test_an_archive_full_of_harm_is_given_up(tmp_path):
     found = told(requests(tmp_path / "docs", {"a.zip": zipped({f"{n:02}.txt": "!exit 1" for n in range(20)}), "b.txt": "B."}))
     assert "exit status 1" in str(found["a.zip"])

@@ -9,10 +9,9 @@ from tests.unit.test_loaders import pdf
 from tests.unit.test_office_formats import saved
 
 
-def test_pdf_with_a_filter_name_that_its_library_has_dropped():
+def test_pdf_with_the_short_name_of_a_filter():
     data = pdf("The valve opens at 40 bar.").replace(b"/ASCII85Decode", b"/A85          ")
-    with pytest.raises(LoadError, match="A85"):
-        load_bytes(data, "a.pdf")
+    assert load_bytes(data, "a.pdf").text.strip() == "The valve opens at 40 bar."
 
 
 def test_docx_with_a_part_that_nobody_reads_and_that_is_damaged():
