@@ -23,7 +23,7 @@ _LINK = re.compile(
     + r"|(?P<tag></?(?:a|img|iframe|script|link|form|object|embed|video|audio|source|svg|style|base|meta)\b[^<>]{0,2000}>)"
     + r"|[<(]?(?P<url>\b(?:[a-z][a-z0-9+.-]{1,15}://|www\.)[^\s<>\"'`|\\^{}]+"
     + r"|\b(?:data|javascript|vbscript|blob|file):[^\s<>\"'`]{3,}"
-    + r"|\b(?:[a-z0-9][a-z0-9-]{0,62}\.)+[a-z]{2,24}(?::\d+)?/[^\s<>\"'`|\\^{}]*)",
+    + r"|(?<![\w.-])(?:[a-z0-9][a-z0-9-]{0,62}\.){1,20}[a-z]{2,24}(?::\d+)?/[^\s<>\"'`|\\^{}]*)",
     re.IGNORECASE,
 )  # fmt: skip
 _TRAILING = ".,;:!?)]}*_'\"”’»>"
