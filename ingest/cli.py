@@ -1,24 +1,24 @@
 """The `ingest` command: reconcile a folder with a store, and look after the store.
 
-Results go to stdout (one JSON object with --json), progress and messages to stderr. Exit status: 0 done, 1 failed, 2 wrong
-usage or configuration.
+Results go to stdout (one JSON object with --json, and one for each step before it with --events), progress and messages to
+stderr. Exit status: 0 done, 1 failed, 2 wrong usage or configuration.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from ingest.config import IngestConfig, load_config
 from ingest.errors import ConfigError, IngestError
 from ingest.intake import Report
 from ingest.pipeline import ingest_folder, rebuild, remove_documents
+from ingest.progress import Display
 from ingest.sql import Query, ingest_query
 from ingest.store import Store
 
@@ -56,6 +56,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     common.add_argument("--store", type=Path, help="directory of the store (default: data/store)")
     common.add_argument("--config", type=Path, help="TOML file; configs/default.toml lists every key")
     common.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    steps = argparse.ArgumentParser(add_help=False)
+    steps.add_argument("--events", action="store_true", help="one JSON object for each step on stdout, then that of --json")
     if arguments and arguments[0] in _COMMANDS:
         parser = argparse.ArgumentParser(prog="ingest")
         commands = parser.add_subparsers(required=True)
@@ -64,8 +66,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         remove = commands.add_parser("remove", parents=[common], help="take documents out of the store")
         remove.add_argument("documents", nargs="+")
         remove.set_defaults(run=_remove)
-        commands.add_parser("rebuild", parents=[common], help="ingest every source anew").set_defaults(run=_rebuild)
-        sql = commands.add_parser("sql", parents=[common], help="make a source equal to the rows of a database query")
+        commands.add_parser("rebuild", parents=[common, steps], help="ingest every source anew").set_defaults(run=_rebuild)
+        sql = commands.add_parser("sql", parents=[common, steps], help="make a source equal to the rows of a database query")
         sql.add_argument("url", help="as SQLAlchemy writes it, without a password: set RAG_SQL_PASSWORD for that")
         sql.add_argument("--query", required=True, help="a SELECT; each row becomes a document")
         sql.add_argument("--source", required=True, help="name of the source")
@@ -74,7 +76,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         return parser.parse_args(arguments)
     parser = argparse.ArgumentParser(
         prog="ingest",
-        parents=[common],
+        parents=[common, steps],
         description="Make a store equal to a folder: new and changed files are read, deleted ones disappear.",
         epilog=f"Other commands: ingest {' | '.join(_COMMANDS)}. Write ./status for a folder of such a name.",
     )
@@ -91,50 +93,45 @@ def _ingest(options: argparse.Namespace, config: IngestConfig, errors: Console) 
         why = "it is a file" if options.folder.exists() else "there is no such folder"
         errors.print(f"ingest: cannot ingest `{options.folder}`: {why}. Name a folder.", markup=False, soft_wrap=True)
         return 2
-    with _progress(errors) as bar:
-        task = bar.add_task("reading", total=None)
-
-        def progress(done: int, total: int, name: str) -> None:
-            bar.update(task, completed=done, total=total, description=_short(name))
-
+    with Display(errors, as_events=options.events) as display:
         report = ingest_folder(
             options.folder,
             config.store.path,
             config.embedder.embedder(),
             config.chunker.settings(),
+            limits=config.loader.limits(),
             source_name=options.source,
             dry_run=options.dry_run,
-            progress=progress,
+            listen=display.listen,
         )
-    _print_report(report, options.json, config.store.path)
+    _print_report(report, display.slow, options, config.store.path)
     return 1 if options.strict and report.failed else 0
 
 
 def _sql(options: argparse.Namespace, config: IngestConfig, errors: Console) -> int:
-    with _progress(errors) as bar:
-        task = bar.add_task("reading", total=None)
+    with Display(errors, as_events=options.events) as display:
         report = ingest_query(
             Query(options.url, options.query, options.source, options.id),
             config.store.path,
             config.embedder.embedder(),
             config.chunker.settings(),
-            progress=lambda done, total, name: bar.update(task, completed=done, description=_short(name)),
+            listen=display.listen,
         )
-    _print_report(report, options.json, config.store.path)
+    _print_report(report, display.slow, options, config.store.path)
     return 0
 
 
 def _rebuild(options: argparse.Namespace, config: IngestConfig, errors: Console) -> int:
-    with _progress(errors) as bar:
-        task = bar.add_task("reading", total=None)
+    with Display(errors, as_events=options.events) as display:
         reports = rebuild(
             config.store.path,
             config.embedder.embedder(),
             config.chunker.settings(),
-            lambda done, total, name: bar.update(task, completed=done, total=total, description=_short(name)),
+            limits=config.loader.limits(),
+            listen=display.listen,
         )
     for report in reports:
-        _print_report(report, options.json, config.store.path)
+        _print_report(report, display.slow, options, config.store.path)
     return 0
 
 
@@ -183,8 +180,8 @@ def _list(options: argparse.Namespace, config: IngestConfig, errors: Console) ->
     return 0
 
 
-def _print_report(report: Report, as_json: bool, store: Path) -> None:
-    if as_json:
+def _print_report(report: Report, slow: Mapping[str, float], options: argparse.Namespace, store: Path) -> None:
+    if options.json or options.events:
         print(json.dumps(asdict(report), ensure_ascii=False))
         return
     out = _out()
@@ -197,26 +194,21 @@ def _print_report(report: Report, as_json: bool, store: Path) -> None:
     skipped = ", ".join(f"{count} {suffix}" for suffix, count in sorted(report.skipped.items()))
     table.add_row("skipped", str(sum(report.skipped.values())), _plain(skipped))
     out.print(table)
-    for name, reason in sorted(report.partly.items()):
-        out.print(f"  partly read {name}: {reason}", markup=False, soft_wrap=True)
-    for name, warning in sorted(report.warnings.items()):
-        out.print(f"  note {name}: {warning}", markup=False, soft_wrap=True)
-    for name, reason in sorted(report.failed.items()):
-        out.print(f"  failed {name}: {reason}", markup=False, soft_wrap=True)
+    _print_notes(out, "slow", {name: f"took {seconds:,.0f} s to read" for name, seconds in slow.items()})
+    _print_notes(out, "partly read", dict(sorted(report.partly.items())))
+    _print_notes(out, "note", dict(sorted(report.warnings.items())))
+    _print_notes(out, "failed", dict(sorted(report.failed.items())))
+    if report.failed and not report.is_dry_run:
+        out.print("What failed is read again when it changes. `ingest list` shows it until then.", markup=False, soft_wrap=True)
     if not report.is_dry_run:
         out.print(f"{report.n_chunks} chunks written to {store} in {report.seconds:.1f} s", markup=False, soft_wrap=True)
 
 
-def _progress(errors: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=errors,
-        transient=True,
-        disable=not errors.is_terminal,
-    )
+def _print_notes(out: Console, label: str, notes: Mapping[str, str]) -> None:
+    for name, note in list(notes.items())[:_SHOWN]:
+        out.print(f"  {label} {name}: {note}", markup=False, soft_wrap=True)
+    if len(notes) > _SHOWN:
+        out.print(f"  {label}: {len(notes) - _SHOWN} more", markup=False)
 
 
 def _out() -> Console:
@@ -226,10 +218,6 @@ def _out() -> Console:
 def _some(names: Sequence[str]) -> str:
     shown = ", ".join(names[:_SHOWN])
     return shown + (f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 40 else f"…{name[-39:]}"
 
 
 def _plain(text: str) -> str:

@@ -7,7 +7,8 @@ import hashlib
 import importlib.util
 import os
 import threading
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -30,6 +31,7 @@ _WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d
 _PACKAGED_LANGUAGES = ("en",)
 _FEW_TEXTS = 4  # a question is one text: all threads inside each operation answer it soonest
 _TEXTS_A_BATCH = 4
+_TOKENISED_CHARS = 200_000
 
 
 class Embedder(Protocol):
@@ -57,7 +59,7 @@ class Embedder(Protocol):
         """Embed questions: (n, dim) float32, unit length."""
         ...
 
-    def token_starts(self, text: str) -> list[int]:
+    def token_starts(self, text: str) -> Sequence[int]:
         """Character position at which each token of `text` starts, ascending, without special tokens."""
         ...
 
@@ -104,12 +106,16 @@ class SentenceTransformerEmbedder:
         """Embed questions: (n, dim) float32, unit length."""
         return self._encode([self._query_prefix + text for text in texts])
 
-    def token_starts(self, text: str) -> list[int]:
+    def token_starts(self, text: str) -> Sequence[int]:
         """Character position at which each token of `text` starts, ascending, without special tokens."""
         tokenizer: Any = self._loaded().tokenizer
-        with self._lock:
-            encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False)
-        return [start for start, _ in encoded["offset_mapping"]]
+        starts = array("q")
+        for shift, end in _pieces(text):
+            piece = text[shift:end]
+            with self._lock:
+                told = tokenizer(piece, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False)
+            starts.extend(start + shift for start, _ in told["offset_mapping"])
+        return starts
 
     def _encode(self, texts: list[str]) -> Vectors:
         """Encode texts; one that is longer than the model reads is read in windows, and its vector is their mean."""
@@ -153,6 +159,16 @@ class SentenceTransformerEmbedder:
             if self._model is None:
                 self._model = _load(self.name, self._device)
             return self._model
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int]]:
+    """Spans of a text that are tokenised one by one, cut at ends of lines: a tokenizer takes 160 bytes for each character."""
+    start = 0
+    while len(text) - start > _TOKENISED_CHARS:
+        end = text.rfind("\n", start, start + _TOKENISED_CHARS) + 1 or start + _TOKENISED_CHARS
+        yield start, end
+        start = end
+    yield start, len(text)
 
 
 def _encode_on_all_cores(model: "SentenceTransformer", texts: list[str]) -> Vectors:

@@ -1,4 +1,4 @@
-"""The main path of ingestion: scan -> load -> chunk -> embed -> store, for one folder.
+"""The main path of ingestion: scan -> read -> chunk -> embed -> store, for one folder.
 
 It makes the store's documents of one source equal to the folder: what is new or changed is read, what is gone is removed,
 what is the same is left alone. One bad file is recorded with its reason and stops nothing.
@@ -6,7 +6,7 @@ what is the same is left alone. One bad file is recorded with its reason and sto
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -14,12 +14,12 @@ from ingest.chunker import ChunkerSettings
 from ingest.containers import ARCHIVES, SEPARATOR, is_hidden_file, owners, suffix_of
 from ingest.embedder import Embedder
 from ingest.errors import IngestError, StoreMismatch, StoreMissing
-from ingest.intake import UNREAD_SIZE, FoundFile, Intake, Report
+from ingest.intake import UNREAD_SIZE, UNREAD_VERSION, FoundFile, Intake, Listener, Report, Step, ignore
+from ingest.limits import ReadLimits
 from ingest.loaders import LOADERS_VERSION, SUFFIXES, may_be_read_now
 from ingest.manifest import ACCESS_FILE, UPLOADS, Source, lock, read_manifest
+from ingest.readers import Readers
 from ingest.store import Batch, FileState, Store
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass
@@ -47,16 +47,18 @@ def ingest_folder(
     embedder: Embedder,
     settings: ChunkerSettings,
     *,
+    limits: ReadLimits | None = None,
     source_name: str | None = None,
     dry_run: bool = False,
-    progress: Progress = lambda done, total, name: None,
+    listen: Listener = ignore,
 ) -> Report:
     """Reconcile one folder with its source in the store, which is made if there is none.
 
-    `progress(done, total, name)` is called after each file. With `dry_run` nothing is written and nothing embedded.
+    `listen` is told of each step, always in the calling thread. With `dry_run` nothing is written and nothing embedded.
     Raises: IngestError when the folder or the store cannot be used; a file that fails is in the report instead.
     """
     started = time.monotonic()
+    limits = limits or ReadLimits()
     if not folder.is_dir():
         why = "it is a file" if folder.exists() else "there is no such folder"
         raise IngestError(f"cannot ingest `{folder}`: {why}. Name a folder.")
@@ -66,20 +68,16 @@ def ingest_folder(
         return _dry_report(folder.name, make_plan(folder, "", {}, store_path), {}, started)
     source = choose_source(store, folder, source_name)
     if dry_run:
-        known = store.states(source.name)
+        known = with_tries(store.states(source.name), limits)
         return _dry_report(source.name, make_plan(folder, source.prefix, known, store_path), known, started)
     with store.writing():
         store.add_source(source)
-        known = store.states(source.name)
+        known = with_tries(store.states(source.name), limits)
         plan = make_plan(folder, source.prefix, known, store_path)
         report = Report(source.name, unchanged=list(plan.unchanged), skipped=plan.skipped, failed=dict(plan.failed_before))
-        like_parts = {name for name in plan.present if SEPARATOR in name}
-        intake = Intake(store, source, known, embedder, settings, report, like_parts)
+        intake = Intake(store, source, known, embedder, settings, report, listen)
         intake.remove(plan.removed)
-        for done, found in enumerate(plan.read, start=1):
-            intake.take(found)
-            intake.commit()
-            progress(done, len(plan.read), found.name)
+        _read_all(plan, intake, limits, listen)
         intake.commit(is_end=True)
         if report.added or report.changed or report.removed:
             store.finish()
@@ -98,6 +96,33 @@ def open_or_create(path: Path, embedder: Embedder, settings: ChunkerSettings) ->
         check_settings(settings, embedder)
         with lock(path):
             return Store.create(path, embedder=embedder.name, dim=embedder.dim, chunker=asdict(settings))
+
+
+def _read_all(plan: Plan, intake: Intake, limits: ReadLimits, listen: Listener) -> None:
+    like_parts = frozenset(name for name in plan.present if SEPARATOR in name)
+    requests = [intake.request(found, limits, like_parts) for found in plan.read]
+    total = len(requests)
+    with Readers(requests, limits) as readers:
+        for done, (found, (request, tellings)) in enumerate(zip(plan.read, readers, strict=True)):
+            listen(Step("open", done, total, found.name))
+            intake.take(found, request, tellings)
+            intake.commit()
+            listen(Step("read", done + 1, total, found.name, readers.seconds))
+
+
+def with_tries(known: dict[str, FileState], limits: ReadLimits) -> dict[str, FileState]:
+    """States in which what another try may read counts as unread, and so do the containers that hold it.
+
+    These are what failed for a reason outside of the file, or by limits that have been raised since.
+    """
+    again = {
+        state.name
+        for state in known.values()
+        if state.status == "failed" and (state.loaders_version == UNREAD_VERSION or limits.are_wider(state.reason, state.size))
+    }
+    holders = {owner for name in again for owner in owners(name) if owner in known}
+    unread = {name: replace(known[name], size=UNREAD_SIZE) for name in holders}
+    return known | unread | {name: replace(known[name], loaders_version=UNREAD_VERSION) for name in again}
 
 
 def check_settings(settings: ChunkerSettings, embedder: Embedder) -> None:
@@ -234,7 +259,12 @@ def _dry_report(source: str, plan: Plan, known: dict[str, FileState], started: f
 
 
 def rebuild(
-    store_path: Path, embedder: Embedder, settings: ChunkerSettings, progress: Progress = lambda done, total, name: None
+    store_path: Path,
+    embedder: Embedder,
+    settings: ChunkerSettings,
+    *,
+    limits: ReadLimits | None = None,
+    listen: Listener = ignore,
 ) -> list[Report]:
     """Ingest every source of a store anew with other settings; the old store stays until the new one is complete.
 
@@ -253,9 +283,11 @@ def rebuild(
     with lock(store_path):
         shutil.rmtree(fresh, ignore_errors=True)
         reports = [
-            ingest_query(Query.of(source), fresh, embedder, settings, progress=progress)
+            ingest_query(Query.of(source), fresh, embedder, settings, listen=listen)
             if source.query
-            else ingest_folder(Path(source.root), fresh, embedder, settings, source_name=source.name, progress=progress)
+            else ingest_folder(
+                Path(source.root), fresh, embedder, settings, limits=limits, source_name=source.name, listen=listen
+            )
             for source in manifest.sources
         ]
         shutil.rmtree(old, ignore_errors=True)

@@ -17,10 +17,10 @@ from ingest.chunker import ChunkerSettings
 from ingest.containers import SEPARATOR
 from ingest.embedder import Embedder
 from ingest.errors import ConfigError, IngestError
-from ingest.intake import Intake, Report
+from ingest.intake import Intake, Listener, Report, Step, ignore
 from ingest.loaders.sqlite import cell_text
 from ingest.manifest import Source
-from ingest.pipeline import Progress, new_source, open_or_create
+from ingest.pipeline import new_source, open_or_create
 from ingest.store import Store
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def ingest_query(
     embedder: Embedder,
     settings: ChunkerSettings,
     *,
-    progress: Progress = lambda done, total, name: None,
+    listen: Listener = ignore,
 ) -> Report:
     """Make a source equal to the rows of a query: new and changed rows are taken in, those that are gone disappear.
 
@@ -80,7 +80,7 @@ def ingest_query(
                 seen.add(name)
                 intake.take_row(name, _row_text(names, row).encode("utf-8", "replace"))
                 intake.commit()
-                progress(done, done, name)
+                listen(Step("read", done, done, name))
             intake.remove(sorted(set(known) - seen))
             intake.commit(is_end=True)
             if report.added or report.changed or report.removed:

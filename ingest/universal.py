@@ -110,7 +110,7 @@ class CombinedEmbedder:
         joined = np.concatenate([first, second], axis=1)
         return np.ascontiguousarray(joined / np.maximum(np.linalg.norm(joined, axis=1, keepdims=True), 1e-12))
 
-    def token_starts(self, text: str) -> list[int]:
+    def token_starts(self, text: str) -> Sequence[int]:
         """Character position at which each token of the first embedder starts."""
         return self.first.token_starts(text)
 

@@ -14,6 +14,8 @@ from rag.phrases import is_empty_talk, leans_on_context
 
 _BRACKET = re.compile(r"\[([^\[\]【】\n]{1,300})\]|【([^\[\]【】\n]{1,300})】")
 _BULLET = re.compile(r"(?:[-*•–·▪>]|\d{1,3}[.)]|[a-z]\))\s+")
+# The number of an empty list item, unless it is all that is said.
+_ENUMERATOR = re.compile(r"\(?\d{1,3}[.)]")
 _RULE_ROW = re.compile(r"^[\s|:\-–—=+]+$")
 _WORD = re.compile(r"\w+(?:[-'’.,]\w+)*")
 # What may join two clauses of one sentence; it belongs to neither.
@@ -81,7 +83,8 @@ def parse_answer(text: str, ids: Collection[str], *, strict_markers: bool = Fals
         header = header if is_row else ""
         body, stop = _body(masked, start, end)
         is_item = body > start and not is_row
-        if not _is_claim(masked[start:end], masked[body:stop]):
+        is_number = bool(_ENUMERATOR.fullmatch(masked[body:stop].strip())) and (body > start or len(sentences) > 1)
+        if is_number or not _is_claim(masked[start:end], masked[body:stop]):
             lead_in = _plain(sentence) if sentence.rstrip("*_ ").endswith(":") else lead_in if is_item else ""
             previous = _plain(masked[body:stop]) if not is_empty_talk(masked[body:stop]) else previous
             continue

@@ -35,7 +35,7 @@ class CachingEmbedder:
         """Embed questions: (n, dim) float32, unit length."""
         return _remembered(self._queries, self._inner.encode_queries, texts)
 
-    def token_starts(self, text: str) -> list[int]:
+    def token_starts(self, text: str) -> Sequence[int]:
         """Character position at which each token of `text` starts, ascending, without special tokens."""
         return self._inner.token_starts(text)
 

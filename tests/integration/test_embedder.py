@@ -36,8 +36,19 @@ def test_no_texts_give_an_empty_matrix(embedder):
 def test_token_starts_are_positions_in_the_text(embedder):
     text = "Ñandú: 1.250,50 € (approx.)"
     starts = embedder.token_starts(text)
-    assert starts == sorted(starts)
+    assert list(starts) == sorted(starts)
     assert all(0 <= start < len(text) and not text[start].isspace() for start in starts)
+
+
+def test_a_long_text_has_its_tokens_where_a_short_one_has_them(embedder, monkeypatch):
+    text = "Ñandú: 1.250,50 € (approx.)\n\n" * 30 + "unbrokenword" * 30
+    whole = list(embedder.token_starts(text))
+    monkeypatch.setattr(module, "_TOKENISED_CHARS", 100)
+    lines = text.index("unbroken")
+    pieces = list(embedder.token_starts(text))
+    assert [start for start in pieces if start < lines] == [start for start in whole if start < lines]
+    assert pieces == sorted(set(pieces))
+    assert lines in pieces and pieces[-1] < len(text)
 
 
 def test_a_model_that_is_not_there_is_told_by_name(tmp_path):
