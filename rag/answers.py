@@ -4,6 +4,7 @@ Positions are half-open character ranges: those of passages and citations count 
 answer's `text`. Nothing here searches, generates or checks.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -77,7 +78,8 @@ class Judgement:
     `score` is the probability that the cited text supports the claim. `reason` is a short word for users and programs:
     "supported", "uncited", "unresolved_marker", "number", "date", "name", "quotation", "negation", "modality", "scope",
     "comparison", "low_support", "no_source",
-    "unchecked".
+    "unchecked"; of JSON also "uncheckable" (a truth value), "address" and "incomplete" (supported, but the schema lets it not
+    stand without what is not).
     `unsupported_spans` count from the start of the claim's text. `evidence` names the best span of each source that speaks
     for the claim: (index of the evidence given, start, end, score) in that evidence's text.
     """
@@ -96,7 +98,8 @@ class Claim:
 
     `context` is the sentence without which the claim cannot be understood, or "". `suggestion`: a retrieved passage that
     supports a claim which its own citations do not; it is an offer, the verdict is on the citations as they were made.
-    `contradicted_by`: where other retrieved passages say otherwise of a claim that is supported.
+    `contradicted_by`: where other retrieved passages say otherwise of a claim that is supported. `field`: the JSON pointer of
+    the value that it is of, in an answer that is JSON.
     """
 
     text: str
@@ -111,6 +114,7 @@ class Claim:
     context: str = ""
     suggestion: Citation | None = None
     contradicted_by: tuple[Citation, ...] = ()
+    field: str | None = None
 
     def judged(self, judgement: Judgement, citations: Sequence[Citation] | None = None) -> "Claim":
         """Return the claim with a verdict, and with the citations' own scores where they are given."""
@@ -129,6 +133,8 @@ class Claim:
         more: dict[str, Any] = {"suggestion": self.suggestion.to_json()} if self.suggestion else {}
         if self.contradicted_by:
             more["contradicted_by"] = [citation.to_json() for citation in self.contradicted_by]
+        if self.field is not None:
+            more["field"] = self.field
         place = {} if withheld else {"start": self.start, "end": self.end}
         return {
             "text": self.text,
@@ -152,7 +158,8 @@ class Answer:
     all of it: the receipt's `drafts` tell the problem. `confidence` in [0, 1] (`rag.confidence`) is, in an abstention, that of
     what it could have said. `draft` is what a language model wrote and `redraft` its correction, for
     whoever looks into it: never part of the answer. `repaired`: such a correction was asked for and came. `accounts`: how each
-    draft came about, as far as its generator tells.
+    draft came about, as far as its generator tells. `schema`: of an answer that is to be JSON to a schema, the digest of that
+    and pointers to the values that it dictates, which are no claims; `text` is then that JSON, if it does not abstain.
     """
 
     question: str
@@ -172,9 +179,14 @@ class Answer:
     repaired: bool = False
     confidence: float = 0.0
     accounts: tuple[Mapping[str, Any], ...] = ()
+    schema: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the answer object, the same in the command, the HTTP API and a saved file."""
+        """Return the answer object, the same in the command, the HTTP API and a saved file.
+
+        Where a schema was given `value` is the JSON of `text`, null in an abstention.
+        """
+        value = {} if self.schema is None else {"value": None if self.abstained else json.loads(self.text)}
         return {
             "id": self.id,
             "question": self.question,
@@ -182,6 +194,7 @@ class Answer:
             "reason": self.reason,
             "confidence": self.confidence,
             "text": self.text,
+            **value,
             "claims": [claim.to_json() for claim in self.claims],
             "withheld": [claim.to_json(withheld=True) for claim in self.withheld],
             "receipt": dict(self.receipt),

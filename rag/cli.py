@@ -15,7 +15,7 @@ from ingest.errors import ConfigError, IngestError
 from rag.commands import accounts, asking, calibrating, checking, evaluating, monitoring, serving
 from rag.commands.common import fail, parents
 from rag.config import RagConfig
-from rag.errors import QuestionError, RagError
+from rag.errors import QuestionError, RagError, SchemaError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options, load_config(RagConfig, options.config, _settings(options))))
-    except (ConfigError, QuestionError) as error:
+    except (ConfigError, QuestionError, SchemaError) as error:
         return fail(error, 2)
     except (RagError, IngestError) as error:
         return fail(error, 1)

@@ -1,5 +1,6 @@
 """Answers, passages and verdicts as a person reads them in a terminal. Text from documents never becomes markup."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,9 @@ def show_answer(out: Console, answer: Answer, *, with_draft: bool = False) -> No
     if answer.policy == "off" and not answer.abstained:
         out.print(Text(message("unchecked", answer.language), style="bold red"))
     _show_how(out, answer)
-    if answer.policy == "mark" and not answer.abstained:
+    if answer.schema is not None and not answer.abstained:
+        out.print(Text(json.dumps(json.loads(answer.text), ensure_ascii=False, indent=2)))
+    elif answer.policy == "mark" and not answer.abstained:
         for claim in answer.claims:
             show_marked(out, claim)
     else:
@@ -165,6 +168,7 @@ def _word(status: "Status") -> Text:
 
 def _show_claim(out: Console, claim: Claim, language: str) -> None:
     line = Text(f"  [{claim.verdict}]", style=_STYLES[claim.verdict])
+    line.append(f" {claim.field}:" if claim.field else "", style="dim")
     line.append(f" {_short(claim.text, _SHOWN_CHARS)}", style="default")
     if claim.verdict != "supported":
         line.append(f"  ({claim.reason}{': ' + claim.detail if claim.detail else ''})", style="dim")

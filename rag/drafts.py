@@ -69,8 +69,7 @@ class Desk:
 
         Raises: CheckerError when the check cannot run.
         """
-        known = {passage.chunk for passage in self.passages}
-        self.passages = (*self.passages, *(passage for passage in draft.found if passage.chunk not in known))
+        self._take_found(draft)
         quotes = draft.quotes or draft.doubtful
         if quotes:
             claims = tuple(self._quoted(quotes))
@@ -95,12 +94,32 @@ class Desk:
         claims = parse_answer(text, places, strict_markers=True)
         return replace(draft, text=(text[: claims[n_settled].start] if n_settled < len(claims) else text) if n_settled else "")
 
+    def resolve(self, draft: Draft, markers: Sequence[str]) -> tuple[list[Passage], list[str]]:
+        """What markers of a draft name, each once, and those that name nothing."""
+        self._take_found(draft)
+        places = self._places(draft)
+        named = {marker: places.get(marker, ()) for marker in markers}
+        cited = {(p.chunk, p.start, p.end): p for passages in named.values() for p in passages}
+        return list(cited.values()), [marker for marker, passages in named.items() if not passages]
+
+    def judged_on(self, values: Sequence[tuple[Claim, str]], cited: Sequence[Passage]) -> list[Claim]:
+        """Judge claims, each by the statement that it makes, on the passages that are cited for all of them."""
+        items = [(said, evidence_of(cited), claim.context) for claim, said in values]
+        judgements = self.judge_all(items) if self._is_checking else [UNCHECKED] * len(values)
+        return [
+            claim.judged(judgement, _cite(cited, judgement)) for (claim, _), judgement in zip(values, judgements, strict=True)
+        ]
+
     def judge_all(self, items: Sequence[Item]) -> list[Judgement]:
         """Judge (claim, evidence, context), all that is new in one call of the checker."""
         keys = [(claim, tuple(evidence), context) for claim, evidence, context in items]
         new = [key for key in dict.fromkeys(keys) if key not in self._known]
         self._known.update(zip(new, self.checker.judge_all(new), strict=True))
         return [self._known[key] for key in keys]
+
+    def _take_found(self, draft: Draft) -> None:
+        known = {passage.chunk for passage in self.passages}
+        self.passages = (*self.passages, *(passage for passage in draft.found if passage.chunk not in known))
 
     def _places(self, draft: Draft) -> Places:
         """What the markers of a draft name: passages by their number, unless the draft says otherwise."""

@@ -2,6 +2,7 @@
 
 RagError
 ├── QuestionError      the question is empty or too long
+├── SchemaError        the JSON Schema of an answer cannot be used, or no generator here writes JSON
 ├── InputError         a batch file or a pair in it is not in the documented form
 ├── GeneratorError     the generator cannot be used as it is configured
 │   └── GeneratorUnavailable   it gives no draft this time: down, slow, overloaded, broken off, not to be understood
@@ -22,6 +23,10 @@ class RagError(Exception):
 
 class QuestionError(RagError):
     """The question is empty or too long."""
+
+
+class SchemaError(RagError):
+    """The JSON Schema that an answer is to keep to cannot be used, or the generator writes no JSON."""
 
 
 class InputError(RagError):

@@ -2,8 +2,8 @@
 
 What becomes of the verdicts is the policy's to say. "strict": unsupported claims are repaired once, then withheld. "mark":
 every claim is shown with its verdict. "off": the draft is shown as it is, unchecked, and `min_confidence` does not apply. When
-there is nothing of a generated draft to show the product quotes instead, and when no quote answers it abstains. It knows no
-command line and no HTTP.
+there is nothing of a generated draft to show the product quotes instead, and when no quote answers it abstains. Answers in the
+form of a JSON Schema are made in `rag.structured`. It knows no command line and no HTTP.
 """
 
 import time
@@ -28,6 +28,7 @@ from rag.questions import Options, checked_question, standalone
 from rag.receipts import make_receipt
 from rag.repair import correction, joined
 from rag.retriever import Library, Retriever
+from rag.structured import filling, require_writer
 
 Stage = Literal["retrieve", "generate", "check", "repair", "quote"]
 # What happens on the way to an answer, as `rag.streaming` hands it out.
@@ -91,7 +92,7 @@ class Considered:
 
 
 @dataclass(frozen=True)
-class _Work:
+class Work:
     """One question on its way. `request` is for the generator, `to_quote` for the quoting one."""
 
     engine: Engine
@@ -141,13 +142,16 @@ def considering(engine: Engine, question: str, options: Options, write: Write) -
     """
     question = checked_question(question, engine.max_question_chars)
     policy = options.policy or engine.policy
-    clock = _Clock()
+    clock, schema = _Clock(), options.schema
+    if schema is not None:
+        require_writer(engine.generator)
     language = detect_language(question)
     yield "status", "retrieve"
     with clock.lap("retrieve"):
         alone = standalone(question, options.turns, language)
         passages = engine.retriever.search(alone, options.top_k or engine.top_k, options.filters, language)
     base = Answer(question, "", passages=tuple(passages), language=language, id=options.identity, policy=policy)
+    base = base if schema is None else replace(base, schema={"sha256": schema.sha256, "dictated": []})
     if not passages:
         return Considered(base, (), False, clock)
     to_quote = Request(alone, passages, language)
@@ -155,10 +159,14 @@ def considering(engine: Engine, question: str, options: Options, write: Write) -
     if not _is_quoter(engine):
         library = Library(engine.retriever, options.top_k or engine.top_k, options.filters, language)
         request = Request(question, passages, language, tuple(options.turns), library=library, effort=options.effort)
-    work = _Work(engine, policy, request, to_quote, Desk(engine.checker, passages, is_checking=policy != "off"), clock)
+        request = request if schema is None else replace(request, schema=schema.wrapped)
+    work = Work(engine, policy, request, to_quote, Desk(engine.checker, passages, is_checking=policy != "off"), clock)
     answerable = _answerable(work)
     if answerable < (engine.min_confidence or 0.0):
         return Considered(replace(base, confidence=answerable), (), False, clock)
+    if schema is not None:
+        base, shown, text = yield from filling(work, base, schema, write)
+        return Considered(replace(base, confidence=min(base.confidence, answerable)), shown, False, clock, text)
     yield "status", "generate"
     with clock.lap("generate"):
         draft, n_told = yield from write(engine.generator, request, work.desk, policy)
@@ -169,7 +177,7 @@ def considering(engine: Engine, question: str, options: Options, write: Write) -
     return (yield from _settled(work, base, draft, reviewed, answerable))
 
 
-def _settled(work: _Work, base: Answer, draft: Draft, reviewed: Reviewed, answerable: float) -> Steps[Considered]:
+def _settled(work: Work, base: Answer, draft: Draft, reviewed: Reviewed, answerable: float) -> Steps[Considered]:
     """Do with the verdicts what the policy says: show, repair or withhold, and quote where nothing is left."""
     engine, policy = work.engine, work.policy
     base = replace(base, draft=plain(draft.text), confidence=reviewed.confidence, passages=tuple(work.desk.passages))
@@ -230,7 +238,7 @@ def _write_at_once(generator: DraftGenerator, request: Request, desk: Desk, poli
     return generator.generate(request), 0
 
 
-def _answerable(work: _Work) -> float:
+def _answerable(work: Work) -> float:
     """How probable it is that the passages answer at all; 1 where a quote says so itself, or nothing is checked."""
     if _is_quoter(work.engine) or work.policy == "off":
         return 1.0
@@ -238,12 +246,12 @@ def _answerable(work: _Work) -> float:
         return round(work.engine.quoter.answerable(work.to_quote), DECIMALS)
 
 
-def _reviewed(work: _Work, draft: Draft) -> Reviewed:
+def _reviewed(work: Work, draft: Draft) -> Reviewed:
     with work.clock.lap("check"):
         return work.desk.review(draft)
 
 
-def _repaired(work: _Work, base: Answer, first: Reviewed) -> Steps[tuple[Answer, list[Claim], list[Claim]]]:
+def _repaired(work: Work, base: Answer, first: Reviewed) -> Steps[tuple[Answer, list[Claim], list[Claim]]]:
     """Have the draft corrected once; gives the answer so far, the claims to show and those to withhold."""
     yield "status", "repair"
     try:
@@ -260,13 +268,13 @@ def _repaired(work: _Work, base: Answer, first: Reviewed) -> Steps[tuple[Answer,
     return replace(base, passages=tuple(work.desk.passages)), shown, second.failed
 
 
-def _quoted(work: _Work) -> Reviewed:
+def _quoted(work: Work) -> Reviewed:
     with work.clock.lap("quote"):
         draft = work.engine.quoter.generate(work.to_quote)
     return _reviewed(work, draft)
 
 
-def _compared(work: _Work, claims: Sequence[Claim]) -> list[Claim]:
+def _compared(work: Work, claims: Sequence[Claim]) -> list[Claim]:
     """Lay the claims beside the passages that they do not cite, unless nothing is to be checked."""
     with work.clock.lap("compare"):
         return list(claims) if work.policy == "off" else with_contradictions(work.desk, with_suggestions(work.desk, claims))
@@ -295,7 +303,7 @@ def _is_quoter(engine: Engine) -> bool:
 def _abstain(engine: Engine, considered: Considered, reason: str, min_confidence: float | None) -> Answer:
     base = considered.base
     if base.reason == "generator_failed":  # that the documents do not say is more than is known then
-        told = replace(base, text=message("failed", base.language), abstained=True)
+        told = replace(base, text=message("no_json" if base.schema else "failed", base.language), abstained=True)
     else:
         told = replace(base, text=message("abstain", base.language), abstained=True, reason=reason)
     return _finished(engine, considered, told, min_confidence)

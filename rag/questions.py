@@ -7,6 +7,7 @@ from ingest.analysis import content_terms
 from rag.answers import Policy
 from rag.errors import QuestionError
 from rag.retriever import Filters
+from rag.schema import AnswerSchema
 
 # A follow-up with fewer content words than this cannot be searched by itself ("And in Spain?").
 _MIN_STANDALONE_TERMS = 3
@@ -22,7 +23,7 @@ class Options:
     """What may come with a question; what is None is as the engine says.
 
     `turns`: earlier turns of the conversation, (role, text). `identity`: the name that the answer is to carry. `effort`: how
-    much a reasoning model is to think, empty as it is configured.
+    much a reasoning model is to think, empty as it is configured. `schema`: what the answer is to keep to, as JSON.
     """
 
     turns: Sequence[tuple[str, str]] = ()
@@ -31,6 +32,7 @@ class Options:
     identity: str | None = None
     policy: Policy | None = None
     effort: str = ""
+    schema: AnswerSchema | None = None
 
 
 def checked_question(question: str, max_chars: int) -> str:

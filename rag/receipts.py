@@ -8,6 +8,7 @@
     documents          SHA-256 of the file of every document that is cited, as it was retrieved
     loaders            version of the loaders that read it: the same file read anew may give another text
     passages           ids of the passages that were retrieved
+    schema             of an answer that is JSON: the digest of its schema, and pointers to what that dictates
     drafts             how each draft was written, where the generator tells: tokens of prompt, output and reasoning, what was
                        left out of the prompt, markers that name nothing, and the problem if there was no text
 
@@ -69,6 +70,8 @@ def make_receipt(
         "passages": [passage.chunk for passage in answer.passages],
         "drafts": [dict(account) for account in answer.accounts],
     }
+    if answer.schema is not None:
+        receipt["schema"] = dict(answer.schema)
     return {"id": receipt_id(receipt), **receipt}
 
 
@@ -90,6 +93,11 @@ def answer_digest(answer: Mapping[str, Any]) -> str:
 def receipt_id(receipt: Mapping[str, Any]) -> str:
     """Derive a receipt's id from all that it says besides."""
     return _digest({name: value for name, value in receipt.items() if name != "id"})[:_ID_CHARS]
+
+
+def is_same_json(one: Any, other: Any) -> bool:
+    """True for the same content, as the digests see it."""
+    return _digest(one) == _digest(other)
 
 
 def _digest(value: Any) -> str:

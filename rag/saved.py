@@ -23,11 +23,12 @@ class SavedCitation(BaseModel):
 
 
 class SavedClaim(BaseModel):
-    """A claim: `text` stands at `start:end` of the answer's text."""
+    """A claim: `text` stands at `start:end` of the answer's text; `field` points to its value where that is JSON."""
 
     text: str
     start: int = Field(ge=0)
     end: int = Field(ge=0)
+    field: str | None = None
     verdict: str
     citations: list[SavedCitation]
 
@@ -46,6 +47,12 @@ class SavedPolicy(BaseModel):
     name: str = "strict"
 
 
+class SavedSchema(BaseModel):
+    """What an answer that is JSON keeps to: `dictated` are pointers to the values that the schema leaves no choice in."""
+
+    dictated: list[str] = []
+
+
 class SavedReceipt(BaseModel):
     """A receipt; the early ones have neither `id` nor `answer_sha256` nor `loaders`."""
 
@@ -57,6 +64,7 @@ class SavedReceipt(BaseModel):
     documents: dict[str, str] = {}
     loaders: dict[str, int] = {}
     passages: list[str] = []
+    schema_: SavedSchema | None = Field(default=None, alias="schema")
 
 
 class SavedAnswer(BaseModel):
@@ -66,6 +74,7 @@ class SavedAnswer(BaseModel):
     question: str = ""
     abstained: bool = False
     text: str
+    value: Any = None
     claims: list[SavedClaim]
     receipt: SavedReceipt = SavedReceipt()
 

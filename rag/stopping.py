@@ -58,6 +58,7 @@ class _Stoppable:
         self.name = generator.name
         self.version = getattr(generator, "version", None)
         self.can_repair = getattr(generator, "can_repair", False)
+        self.can_fill = getattr(generator, "can_fill", False)
 
     def generate(self, request: Request) -> Draft:
         self._stop.check()

@@ -19,6 +19,7 @@ the first time, and the words that it has besides are let pass where they state 
 somebody who renews it too shows in nothing but the sources.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -30,9 +31,10 @@ from rag.checker.check import Checker
 from rag.citations import parse_answer
 from rag.errors import InputError
 from rag.messages import is_message
-from rag.receipts import answer_digest, receipt_id
+from rag.receipts import answer_digest, is_same_json, receipt_id
 from rag.saved import SavedAnswer, SavedChecker, SavedCitation, SavedClaim, read_saved
 from rag.tracing import GOOD, CitationCheck, Sources, Status, trace, worst
+from rag.values import leaves, parsed_json, pointer, statement, unescaped, written
 
 Digest = Literal["holds", "differs", "absent"]
 Basis = Literal["quotes", "headings", "passages"]
@@ -144,6 +146,8 @@ def _integrity(answer: Mapping[str, Any], saved: SavedAnswer) -> tuple[Digest, l
 
 def _unclaimed(saved: SavedAnswer) -> str:
     """The first words of the text that belong to no claim; empty if there are none."""
+    if saved.receipt.schema_ is not None:
+        return _unclaimed_value(saved, saved.receipt.schema_.dictated)
     if saved.receipt.policy.name == "off":
         stated = parse_answer(saved.text, ())
         spans = [(claim.start, claim.end) for claim in saved.claims]
@@ -156,6 +160,26 @@ def _unclaimed(saved: SavedAnswer) -> str:
         position = max(position, claim.end)
     rest = saved.text[position:]
     return rest.strip() if any(map(str.isalnum, rest)) else ""
+
+
+def _unclaimed_value(saved: SavedAnswer, dictated: Sequence[str]) -> str:
+    """The first value of an answer in JSON that is no claim and not dictated by its schema; or all that is not its JSON."""
+    try:
+        value = parsed_json(saved.text)
+    except ValueError:
+        return saved.text
+    text, spans = written(value)
+    if text != saved.text:
+        return saved.text
+    if "value" in saved.model_fields_set and not is_same_json(value, saved.value):
+        return json.dumps(saved.value, ensure_ascii=False)
+    for place, _ in leaves(value):
+        start, end = spans[place]
+        claims = sorted((c.start, c.end) for c in saved.claims if start <= c.start and c.end <= end)
+        said = " ".join(unescaped(text[a:b]) for a, b in claims)
+        if pointer(place) not in dictated and "".join(said.split()) != "".join(unescaped(text[start:end]).split()):
+            return text[start:end]
+    return ""
 
 
 def _notes(saved: SavedAnswer, digest: Digest, now: SavedChecker) -> list[str]:
@@ -180,7 +204,7 @@ def _check_claims(saved: SavedAnswer, sources: Sources, checker: Checker) -> lis
     """Judge every claim anew: on its quotes first, and on more only where they are not enough."""
     traces = [tuple(trace(citation, sources) for citation in claim.citations) for claim in saved.claims]
     passages = [[sources.passage(citation) for citation in claim.citations] for claim in saved.claims]
-    first = checker.judge_all([(claim.text, [c.quote for c in claim.citations]) for claim in saved.claims])
+    first = checker.judge_all([(_said(claim), [c.quote for c in claim.citations]) for claim in saved.claims])
     checks = []
     for claim, found, chunks, judgement in zip(saved.claims, traces, passages, first, strict=True):
         held = [chunk for chunk in chunks if chunk is not None]
@@ -206,15 +230,20 @@ def _basis(
         return "quotes"
     headings = dict.fromkeys(sources.headings(check.now) for check in traces if check.now)
     evidence = [*(citation.quote for citation in claim.citations), *filter(None, headings)]
-    if len(evidence) > len(claim.citations) and checker.judge(claim.text, evidence).verdict == "supported":
+    if len(evidence) > len(claim.citations) and checker.judge(_said(claim), evidence).verdict == "supported":
         return "headings"
     if not passages:
         return None
     cited = list({chunk.id: chunk for chunk in passages}.values())
     contexts = dict.fromkeys(chunk.context for chunk in cited if chunk.context)
-    wider = checker.judge(claim.text, [*(chunk.text for chunk in cited), *contexts])
+    wider = checker.judge(_said(claim), [*(chunk.text for chunk in cited), *contexts])
     speaks = all(_speaks(citation, cited, wider) for citation in claim.citations)
     return "passages" if wider.verdict == "supported" and speaks else None
+
+
+def _said(claim: SavedClaim) -> str:
+    """What a claim says; of a value in JSON together with its property."""
+    return claim.text if claim.field is None else statement(claim.field, unescaped(claim.text))
 
 
 def _speaks(citation: SavedCitation, passages: Sequence[Chunk], judgement: Judgement) -> bool:

@@ -21,8 +21,10 @@ from rag.api.services import Services, Wired
 from rag.pipeline import Event
 from rag.questions import Options, checked_question, standalone
 from rag.retriever import Filters
+from rag.schema import AnswerSchema, make_schema
 from rag.stopping import Stop, stoppable
 from rag.streaming import answer_events
+from rag.structured import require_writer
 
 router = APIRouter(tags=["Questions"])
 
@@ -71,13 +73,16 @@ class Query(Search):
     effort: Literal["", "low", "medium", "high"] = Field(
         default="", description="how much gpt-oss is to reason; empty: as configured"
     )
+    schema_: dict[str, Any] | None = Field(
+        default=None, alias="schema", description="a JSON Schema: the answer's `value` is JSON that keeps to it"
+    )
     stream: bool = Field(default=False, description="send server-sent events, as `Accept: text/event-stream` does")
 
 
 @router.post(
     "/query",
     summary="Ask a question",
-    responses=responses(*GUARDED, "question", "overloaded", "rag", "generator", "stopped")
+    responses=responses(*GUARDED, "question", "schema", "overloaded", "rag", "generator", "stopped")
     | {
         200: {
             "description": "the answer, or events: `status`, each `claim` once it was checked, at the end `answer` or `error`",
@@ -91,10 +96,13 @@ class Query(Search):
 async def query(body: Query, request: Request, caller: Asker, services: Wired) -> Response:
     """Answer from the documents. An abstention is an answer too: status 200, `abstained` true."""
     checked_question(body.question, services.engine.max_question_chars)
+    schema = None if body.schema_ is None else make_schema(body.schema_)
+    if schema is not None:
+        require_writer(services.engine.generator)
     if not (body.stream or "text/event-stream" in request.headers.get("accept", "")):
-        answer = await services.work.run(request, lambda stop: _last(_answering(services, caller, body, stop)))
+        answer = await services.work.run(request, lambda stop: _last(_answering(services, caller, body, schema, stop)))
         return JSONResponse(answer.to_json())
-    events = services.work.stream(request, lambda stop: _answering(services, caller, body, stop))
+    events = services.work.stream(request, lambda stop: _answering(services, caller, body, schema, stop))
     await anext(events)  # before this there is no turn, and the refusal is to be a status of its own
     return StreamingResponse(_as_text(events, caller), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
@@ -121,11 +129,13 @@ async def search(body: Search, request: Request, caller: Asker, services: Wired)
     return JSONResponse(await services.work.run(request, work))
 
 
-def _answering(services: Services, caller: Caller, body: Query, stop: Stop) -> Generator[Event, None, None]:
+def _answering(
+    services: Services, caller: Caller, body: Query, schema: AnswerSchema | None, stop: Stop
+) -> Generator[Event, None, None]:
     """The events of one answer; whatever was shown is in the audit log, also where it was broken off."""
     # Asked again, as the question may have waited for its turn: a right that was taken away meanwhile is gone.
     filters = body.filters(services.rights.readable(caller.principal))
-    options = Options(body.pairs(), filters, body.top_k, uuid.uuid4().hex, body.policy, body.effort)
+    options = Options(body.pairs(), filters, body.top_k, uuid.uuid4().hex, body.policy, body.effort, schema)
     seen: list[str] = []
     try:
         with closing(answer_events(stoppable(services.engine, stop), body.question, options)) as events:

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from ingest.errors import IngestError
-from rag.errors import AccessError, GeneratorError, InputError, PageError, QuestionError, RagError
+from rag.errors import AccessError, GeneratorError, InputError, PageError, QuestionError, RagError, SchemaError
 from rag.stopping import Stopped
 
 ERRORS: dict[str, tuple[int, str]] = {
@@ -32,6 +32,7 @@ ERRORS: dict[str, tuple[int, str]] = {
     "too_large": (413, "cannot take the request: its body is too large. Send less at once."),
     "body": (422, "cannot read the request: `question`: Field required. See /docs."),
     "question": (422, "cannot answer an empty question: there is no word in it. Ask in words."),
+    "schema": (422, 'cannot use schema of the request: "strin" is no type. Correct it.'),
     "input": (422, "cannot verify an answer: it is no answer object. Give the object that `rag ask --json` printed."),
     "page": (422, "cannot show page 9 of `a.pdf`: it has 3 pages."),
     "overloaded": (429, "cannot take the question now: too many are waiting. Try again in a few seconds."),
@@ -97,6 +98,7 @@ def _last(error: Exception) -> str:
 
 _FAMILIES: tuple[tuple[type[Exception], str], ...] = (
     (QuestionError, "question"),
+    (SchemaError, "schema"),
     (InputError, "input"),
     (GeneratorError, "generator"),
     (AccessError, "access"),

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -40,6 +41,7 @@ def add(commands: Commands, parents: Parents) -> None:
         choices=["strict", "mark", "off"],
         help="withhold unsupported claims, mark them, or check nothing",
     )
+    ask.add_argument("--schema", type=Path, metavar="FILE", help="answer with JSON that keeps to this JSON Schema")
     ask.add_argument("--stream", action="store_true", help="print each claim as soon as it is checked")
     ask.set_defaults(run=_ask)
 
@@ -70,16 +72,21 @@ def _ask(options: argparse.Namespace, config: RagConfig) -> int:
     from rag.engine import build_engine
     from rag.pipeline import answer
     from rag.questions import Options
+    from rag.schema import read_schema
     from rag.streaming import answer_events
+    from rag.structured import require_writer
 
-    if options.stream and (options.json or options.show_draft):
-        raise ConfigError("cannot run: --stream prints for people as it goes. Leave --json or --show-draft out.")
+    if options.stream and (options.json or options.show_draft or options.schema):
+        raise ConfigError("cannot run: --stream prints for people as it goes. Leave --json, --show-draft or --schema out.")
+    schema = read_schema(options.schema) if options.schema else None
     asked = jobs(options)
     engine = build_engine(config)
+    if schema is not None:
+        require_writer(engine.generator)
     wanted = filters(options)
 
     def with_question(job: Job) -> Options:
-        return Options(job.turns, wanted, options.top_k, job.identity)
+        return Options(job.turns, wanted, options.top_k, job.identity, schema=schema)
 
     def one(job: Job) -> Answer:
         return answer(engine, job.question, with_question(job))

@@ -1,7 +1,8 @@
 """The seam to what writes answers: a request goes in, a draft comes out. Drafts are never trusted; the checker judges them.
 
 A generator that can correct its draft has an attribute `can_repair` that is true: it is asked once more, with what the check
-found. One that can hand its draft out while writing has a method `stream`.
+found. One that can hand its draft out while writing has a method `stream`. One that can write JSON to a schema has an attribute
+`can_fill` that is true.
 
 Implementations: `quote` (no language model), `llamacpp` (a GGUF file in process), `openai` (any compatible server), `harmony`
 (gpt-oss by token ids, in process or behind a server).
@@ -27,10 +28,11 @@ class Failure:
 
 @dataclass(frozen=True)
 class Earlier:
-    """A draft that is to be corrected: its text with markers, and the claims that failed."""
+    """A draft that is to be corrected: its text with markers, and the claims that failed; of JSON, the faults of its form."""
 
     draft: str
-    failures: tuple[Failure, ...]
+    failures: tuple[Failure, ...] = ()
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Request:
     """A question with the passages to answer from. `turns` are the earlier turns of the conversation: (role, text).
 
     `earlier`: the request is for a correction of that draft. `library`: where a generator may look for more. `effort`: how much
-    a reasoning model is to think, "low", "medium" or "high"; empty as it is configured.
+    a reasoning model is to think, "low", "medium" or "high"; empty as it is configured. `schema`: the draft is to be JSON that
+    keeps to this JSON Schema, as far as the generator can see to that; then it marks nothing, its JSON names what it cites.
     """
 
     question: str
@@ -48,6 +51,7 @@ class Request:
     earlier: Earlier | None = None
     library: Library | None = None
     effort: str = ""
+    schema: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -110,3 +114,8 @@ class StreamingGenerator(Protocol):
 def can_repair(generator: Generator) -> bool:
     """True for a generator that can correct a draft when it is told what is wrong with it."""
     return bool(getattr(generator, "can_repair", False))
+
+
+def can_fill(generator: Generator) -> bool:
+    """True for a generator that can write JSON to a schema."""
+    return bool(getattr(generator, "can_fill", False))

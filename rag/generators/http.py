@@ -33,6 +33,8 @@ _NO_MODEL = re.compile(r"model.{0,120}(?:not found|does not exist|is not loaded)
 _NO_FIELD = re.compile(
     r"unexpected|unknown|unrecogni[sz]ed|unsupported|extra (?:fields|inputs)|not (?:permitted|supported)", re.I
 )
+# A grammar does not know every schema, and some servers have none.
+_NO_FORMAT = re.compile(r"grammar|json.?schema|response_format|structured.?output|guided", re.I)
 # From here on a message about malformed output repeats the output.
 _OUTPUT = re.compile(r"<\||</?think|\b(?:analysis|commentary)(?=[A-Z])|(?<=\bat pos )\d+:")
 Item = TypeVar("Item")
@@ -210,7 +212,7 @@ class Server:
             )
         if 300 <= status < 400:
             return GeneratorError(told + "It points elsewhere: set generator.base_url to the API itself.")
-        if status in (400, 422) and _NO_FIELD.search(said):
+        if (status in (400, 422) and _NO_FIELD.search(said)) or _NO_FORMAT.search(said):
             return FieldRefused(told + "Check the server's version and its log.")
         can_pass = status in _BUSY and not (_NO_MEMORY.search(said) or _NO_CONTEXT.search(said))
         wait_s = _wait_of(response.headers.get("retry-after", "")) if can_pass else None

@@ -4,18 +4,21 @@ xllamacpp always opens a port; it is bound to the loopback with a random key tha
 """
 
 import importlib.util
-import json
 import os
+import queue
 import secrets
 import socket
 import threading
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from ingest.embedder import file_sha256
-from rag.errors import GeneratorError
+from rag.errors import GeneratorError, GeneratorUnavailable
 from rag.generators import Draft, Request
-from rag.generators.content import clean_content
+from rag.generators.content import ContentGuard, clean_content
+from rag.generators.replies import Told, response_format
 from rag.prompt import chat_messages, small_model_messages
 
 PACKAGED = "packaged:SmolLM2-135M"
@@ -30,6 +33,8 @@ _SMALL_PROMPT_TOKENS = 1200
 
 class LlamaCppGenerator:
     """A GGUF model, loaded at the first use. Calls are made one after the other."""
+
+    can_fill = True
 
     def __init__(
         self,
@@ -59,30 +64,34 @@ class LlamaCppGenerator:
     def generate(self, request: Request) -> Draft:
         """Write a draft.
 
-        Raises: GeneratorError when the model cannot be loaded or the run fails.
+        Raises: GeneratorError when the model cannot be loaded; GeneratorUnavailable when it gives no draft.
         """
         with self._lock:
-            if self._server is None:
-                self._server = self._load()
-            if self._is_small:
-                messages, _ = small_model_messages(request, min(self._max_prompt_tokens, _SMALL_PROMPT_TOKENS))
-            else:
-                messages, _ = chat_messages(request, self._max_prompt_tokens)
-            body = {
-                "messages": messages,
-                "temperature": self._temperature,
-                "seed": 1,
-                "max_tokens": self._max_output_tokens,
-                "repeat_penalty": 1.1,
-            }
-            reply = self._server.handle_chat_completions(body)
-        reply = json.loads(reply) if isinstance(reply, str | bytes) else reply
-        try:
-            choice = reply["choices"][0]
-            content, finish = choice["message"].get("content") or "", choice.get("finish_reason")
-        except (KeyError, IndexError, TypeError) as error:
-            raise GeneratorError(f"model `{self._model}` failed: {_failure(reply)}. Try another GGUF file.") from error
-        return Draft(text=clean_content(content, is_cut=finish == "length"))
+            told = Told()
+            with closing(self._written(request, told)) as written:
+                content = clean_content("".join(written), is_cut=told.finish == "length" and request.schema is None)
+        if request.schema is not None and told.finish == "length":
+            raise self._failed("its tokens were used up before the JSON was whole. Raise generator.max_output_tokens")
+        return Draft(content, account=told.account())
+
+    def stream(self, request: Request) -> Iterator[str | Draft]:
+        """Write a draft and give it as it comes, at most to the end of the last whole sentence; closing it stops the work.
+
+        Raises: as `generate`, also in the middle.
+        """
+        with self._lock:
+            told, guard, text = Told(), ContentGuard(), ""
+            with closing(self._written(request, told)) as written:
+                for content in written:
+                    for piece in guard.feed(content):
+                        text += piece
+                        yield piece
+                    if guard.is_betrayed:
+                        raise self._failed("it gave reasoning in the place of an answer. Try another GGUF file")
+            for piece in guard.finish(is_cut=told.finish == "length"):
+                text += piece
+                yield piece
+        yield Draft(text, account=told.account())
 
     def check(self) -> str:
         """Find and verify the model's file without loading it; returns its path.
@@ -91,12 +100,78 @@ class LlamaCppGenerator:
         """
         return str(locate_gguf(self._model))
 
+    def _written(self, request: Request, told: Told) -> Generator[str, None, None]:
+        """The content as it is written, by a model that is loaded if it is not yet; what else is said goes into `told`."""
+        if self._server is None:
+            self._server = self._load()
+        run = _Run(self._server, self._body(request))
+        try:
+            for event in run.events():
+                if event.get("error"):
+                    raise self._failed(_message(event["error"]))
+                yield told.take(event)
+        finally:
+            run.stop()
+
+    def _body(self, request: Request) -> dict[str, Any]:
+        n_prompt = min(self._max_prompt_tokens, _SMALL_PROMPT_TOKENS) if self._is_small else self._max_prompt_tokens
+        write = small_model_messages if self._is_small and request.schema is None else chat_messages
+        form = {} if request.schema is None else {"response_format": response_format(request.schema)}
+        return {
+            "messages": write(request, n_prompt)[0],
+            "temperature": self._temperature,
+            "seed": 1,
+            "max_tokens": self._max_output_tokens,
+            "repeat_penalty": 1.1 if request.schema is None else 1.0,  # JSON repeats its signs
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            **form,
+        }
+
+    def _failed(self, why: str) -> GeneratorUnavailable:
+        return GeneratorUnavailable(f"model `{self._model}` failed: {why}.")
+
     def _load(self) -> Any:
         path = locate_gguf(self._model)
         self._is_small = path.stat().st_size < _SMALL_MODEL_BYTES
         wanted = _SMALL_PROMPT_TOKENS * 2 if self._is_small else self._max_prompt_tokens
         server, _, _ = start_server(path, wanted + self._max_output_tokens + 256, self._n_threads)
         return server
+
+
+class _Run:
+    """One run: the model works in a thread of its own, as its server gives events to a function that it calls."""
+
+    def __init__(self, server: Any, body: dict[str, Any]) -> None:
+        self._server = server
+        self._body = body
+        self._events: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._is_stopped = threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """Completions in parts as they come; one with "error" where it fails."""
+        while (event := self._events.get()) is not None:
+            yield event
+
+    def stop(self) -> None:
+        """Have the run end at its next token, and wait for that."""
+        self._is_stopped.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        try:
+            self._server.handle_chat_completions(self._body, self._take)
+        except RuntimeError as error:
+            self._events.put({"error": str(error)})
+        finally:
+            self._events.put(None)
+
+    def _take(self, event: dict[str, Any]) -> bool:
+        """Take an event; what is returned says whether to stop."""
+        self._events.put(event)
+        return self._is_stopped.is_set()
 
 
 def start_server(path: Path, n_context: int, n_threads: int) -> tuple[Any, str, str]:
@@ -165,6 +240,6 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _failure(reply: Any) -> str:
-    error = reply.get("error") if isinstance(reply, dict) else None
-    return str(error.get("message", error) if isinstance(error, dict) else reply)[:200]
+def _message(error: Any) -> str:
+    said = str(error.get("message", error) if isinstance(error, dict) else error)
+    return f"{said[:200].rstrip('.')}. Lower generator.max_prompt_tokens, or try another GGUF file"

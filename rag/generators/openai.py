@@ -5,7 +5,7 @@ reasoning is refused: it must never reach a user. A reply is used only if it cam
 """
 
 import json
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -14,7 +14,7 @@ from rag.errors import GeneratorError, GeneratorUnavailable
 from rag.generators import Draft, Request
 from rag.generators.content import ContentGuard
 from rag.generators.http import FieldRefused, Reply, Server, parsed
-from rag.generators.replies import Told
+from rag.generators.replies import Told, response_format
 from rag.prompt import chat_messages, least_tokens
 
 _ASKING_S = 60.0  # what a server may take to say what it serves
@@ -30,6 +30,7 @@ class OpenAIGenerator:
     """A chat model behind `base_url`; the key is read from the environment and never stored."""
 
     can_repair = True
+    can_fill = True
 
     def __init__(
         self,
@@ -114,8 +115,8 @@ class OpenAIGenerator:
             except FieldRefused:
                 if not self._extras:
                     raise
-                self._extras = {}  # this server takes what is OpenAI's and no more
                 yield from self._sent(body | ({"reasoning_effort": effort} if effort else {}) | fields, told)
+                self._extras = {}  # this server takes what is OpenAI's and no more
         except TimeoutError as error:
             raise self.server.too_slow(self._timeout_s) from error
 
@@ -132,9 +133,12 @@ class OpenAIGenerator:
 
         def once() -> Generator[str | Draft, None, None]:
             told, text = Told(), ""
-            for piece in self._answer(messages, told, request.effort, is_streamed=is_streamed):
-                text += piece
-                yield piece
+            if request.schema is not None:
+                text, told = self._json(messages, request.schema, request.effort)
+            else:
+                for piece in self._answer(messages, told, request.effort, is_streamed=is_streamed):
+                    text += piece
+                    yield piece
             yield Draft(text, places=places, account=account | told.account())
 
         yield from self.server.retried(once)
@@ -156,6 +160,26 @@ class OpenAIGenerator:
             yield piece
         if not n_given:
             raise self._empty(told, guard)
+
+    def _json(self, messages: Sequence[dict[str, str]], schema: Mapping[str, Any], effort: str) -> tuple[str, Told]:
+        """JSON, which the server holds to its schema where it can: some refuse to, some then write it beside the content."""
+        told, guard = Told(), ContentGuard()
+        tries: tuple[dict[str, Any], ...] = ({"response_format": response_format(schema)}, {})
+        for fields in tries:
+            told, guard = Told(), ContentGuard()
+            try:
+                content = "".join(self.complete(messages, told, effort=effort, **fields))
+            except FieldRefused:
+                if not fields:
+                    raise
+                continue
+            self._require_whole_prompt(messages, told)
+            text = "".join([*guard.feed(content), *guard.finish(is_cut=False)])
+            if told.finish == "length":
+                break  # half an object is none
+            if text:
+                return text, told
+        raise self._empty(told, guard)
 
     def _sent(self, body: dict[str, Any], told: Told) -> Generator[str, None, None]:
         max_bytes = _BYTES_BESIDES + _BYTES_A_TOKEN * self._max_output_tokens

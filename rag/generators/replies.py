@@ -56,6 +56,11 @@ class Told:
         return {"prompt_tokens": self.prompt_tokens, "output_tokens": output, "reasoning_tokens": reasoning}
 
 
+def response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The field of a request that has the server hold the content to a JSON schema."""
+    return {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
+
+
 def _text(value: Any) -> str:
     """A text, also where it comes in parts."""
     if isinstance(value, list):

@@ -85,6 +85,7 @@ class _Work:
     account: dict[str, Any]
     deadline: float
     context: int
+    is_json: bool = False
     text: str = ""
     calls: list[Call] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -96,7 +97,8 @@ class _Work:
         """What is known of the draft; the account is complete with the last one."""
         displays = self.browser.displays
         if is_last:
-            self.account |= {"rounds": len(self.calls), "invalid_markers": displays.n_invalid(self.text)}
+            self.account["rounds"] = len(self.calls)
+            self.account |= {} if self.is_json else {"invalid_markers": displays.n_invalid(self.text)}
             self.account["problem"] = None if self.text else "; ".join(self.problems)
         return Draft(
             text=self.text,
@@ -111,6 +113,7 @@ class HarmonyGenerator:
     """gpt-oss on a runtime. What it reasons goes to the monitor if there is one, and nowhere else."""
 
     can_repair = True
+    can_fill = True
 
     def __init__(self, runtime: Runtime, settings: Settings, monitor: Monitor | None = None) -> None:
         self.name = f"gpt-oss:{runtime.name}"
@@ -184,10 +187,11 @@ class HarmonyGenerator:
             "passages_left_out": [passage.chunk for passage in request.passages[n:]],
             "turns_left_out": turns - n_turns,
         }
-        return _Work(browser, ids, account, time.monotonic() + settings.timeout_s, context)
+        deadline = time.monotonic() + settings.timeout_s
+        return _Work(browser, ids, account, deadline, context, is_json=request.schema is not None)
 
     def _run(self, work: _Work, renderer: Renderer, *, is_forced: bool) -> Generator[str, None, tuple[Reply, list[int]]]:
-        """Let the model write once; gives the pieces of its answer, and returns its reply and the ids."""
+        """Let the model write once; gives the pieces of its answer, JSON as a whole, and returns its reply and the ids."""
         reader, guard = Reader(encoding(), forced_final=is_forced), FinalGuard()
         prompt = [*work.ids, *renderer.assistant, *(renderer.final if is_forced else ())]
         written: list[int] = []
@@ -195,7 +199,8 @@ class HarmonyGenerator:
             with closing(self._completed(work, prompt, is_forced=is_forced)) as completed:
                 for ids in completed:
                     written += ids
-                    piece = guard.feed(reader.feed(ids))
+                    news = reader.feed(ids)
+                    piece = "" if work.is_json else guard.feed(news)
                     work.text += piece
                     if piece:
                         yield piece
@@ -204,7 +209,10 @@ class HarmonyGenerator:
         except TimeoutError:
             work.problems.append(f"it did not end within {self.settings.timeout_s:g} s (generator.timeout_s)")
         reply = reader.reply()
-        rest = clean(reply.final, is_cut=reply.is_cut)[len(work.text) :]
+        rest = reply.final.strip() if work.is_json else clean(reply.final, is_cut=reply.is_cut)[len(work.text) :]
+        if work.is_json and reply.is_cut and rest:
+            work.problems.append("its tokens or its time were used up before the JSON was whole")
+            rest = ""
         work.text += rest
         for key, n in (("runs", 1), ("output_tokens", reply.n_tokens), ("reasoning_tokens", reply.n_reasoning_tokens)):
             work.account[key] += n
