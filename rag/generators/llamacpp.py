@@ -66,10 +66,9 @@ class LlamaCppGenerator:
 
         Raises: GeneratorError when the model cannot be loaded; GeneratorUnavailable when it gives no draft.
         """
-        with self._lock:
-            told = Told()
-            with closing(self._written(request, told)) as written:
-                content = clean_content("".join(written), is_cut=told.finish == "length" and request.schema is None)
+        told = Told()
+        content = "".join(self._written(request, told))
+        content = clean_content(content, is_cut=told.finish == "length" and request.schema is None)
         if request.schema is not None and told.finish == "length":
             raise self._failed("its tokens were used up before the JSON was whole. Raise generator.max_output_tokens")
         return Draft(content, account=told.account())
@@ -79,18 +78,17 @@ class LlamaCppGenerator:
 
         Raises: as `generate`, also in the middle.
         """
-        with self._lock:
-            told, guard, text = Told(), ContentGuard(), ""
-            with closing(self._written(request, told)) as written:
-                for content in written:
-                    for piece in guard.feed(content):
-                        text += piece
-                        yield piece
-                    if guard.is_betrayed:
-                        raise self._failed("it gave reasoning in the place of an answer. Try another GGUF file")
-            for piece in guard.finish(is_cut=told.finish == "length"):
-                text += piece
-                yield piece
+        told, guard, text = Told(), ContentGuard(), ""
+        with closing(self._written(request, told)) as written:
+            for content in written:
+                for piece in guard.feed(content):
+                    text += piece
+                    yield piece
+                if guard.is_betrayed:
+                    raise self._failed("it gave reasoning in the place of an answer. Try another GGUF file")
+        for piece in guard.finish(is_cut=told.finish == "length"):
+            text += piece
+            yield piece
         yield Draft(text, account=told.account())
 
     def check(self) -> str:
@@ -102,9 +100,10 @@ class LlamaCppGenerator:
 
     def _written(self, request: Request, told: Told) -> Generator[str, None, None]:
         """The content as it is written, by a model that is loaded if it is not yet; what else is said goes into `told`."""
-        if self._server is None:
-            self._server = self._load()
-        run = _Run(self._server, self._body(request))
+        with self._lock:
+            if self._server is None:
+                self._server = self._load()
+        run = _Run(self._server, self._body(request), self._lock)
         try:
             for event in run.events():
                 if event.get("error"):
@@ -142,9 +141,10 @@ class LlamaCppGenerator:
 class _Run:
     """One run: the model works in a thread of its own, as its server gives events to a function that it calls."""
 
-    def __init__(self, server: Any, body: dict[str, Any]) -> None:
+    def __init__(self, server: Any, body: dict[str, Any], lock: threading.Lock) -> None:
         self._server = server
         self._body = body
+        self._lock = lock
         self._events: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._is_stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -162,7 +162,8 @@ class _Run:
 
     def _work(self) -> None:
         try:
-            self._server.handle_chat_completions(self._body, self._take)
+            with self._lock:  # held by the work, not by its reader, who may stop reading without a word
+                self._server.handle_chat_completions(self._body, self._take)
         except RuntimeError as error:
             self._events.put({"error": str(error)})
         finally:

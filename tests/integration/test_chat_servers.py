@@ -3,14 +3,16 @@
 import json
 from dataclasses import replace
 
+import jsonschema_rs
 import pytest
 
 from rag.errors import GeneratorError, GeneratorUnavailable
 from rag.generators import Draft, Request
-from rag.generators.llamacpp import locate_gguf, start_server
+from rag.generators.llamacpp import LlamaCppGenerator, locate_gguf, start_server
 from rag.generators.openai import OpenAIGenerator
 from rag.generators.probe import probe
 from rag.prompt import least_tokens
+from rag.schema import make_schema
 from tests.chat.stub import DIALECTS, LEAKING, Said, Stub, hanging_up, raw, refusing, serving, speaking
 from tests.tinyoss.scenarios import passage
 
@@ -236,6 +238,69 @@ def test_a_real_server_refuses_a_key_and_a_prompt_over_its_context(llama, monkey
     long = replace(passage("leave.md", 1), text="leave days " * 2500)
     with pytest.raises(GeneratorUnavailable, match="larger context"):
         OpenAIGenerator(llama[0], "any").generate(replace(REQUEST, passages=[long]))
+
+
+@pytest.fixture(scope="module")
+def in_process():
+    return LlamaCppGenerator(max_output_tokens=48, n_threads=1)
+
+
+def test_in_process_a_draft_comes_in_pieces_and_is_the_same(in_process):
+    whole = in_process.generate(REQUEST)
+    *pieces, last = in_process.stream(REQUEST)
+    assert len(pieces) > 1 and "".join(pieces) == last.text == whole.text
+    assert whole.account == last.account and 0 < last.account["output_tokens"] <= 48
+
+
+def test_in_process_json_is_held_to_its_schema(in_process):
+    schema = {
+        "type": "object",
+        "properties": {"days": {"type": "integer"}},
+        "required": ["days"],
+        "additionalProperties": False,
+    }
+    assert jsonschema_rs.is_valid(schema, json.loads(in_process.generate(replace(REQUEST, schema=schema)).text))
+
+
+def test_in_process_a_prompt_over_the_context_is_told(in_process):
+    long = replace(passage("leave.md", 1), text="leave days " * 2500)
+    with pytest.raises(GeneratorUnavailable, match="exceeds the available context size"):
+        in_process.generate(replace(REQUEST, passages=[long]))
+
+
+WRAPPED = make_schema({"type": "object", "properties": {"days": {"type": "integer"}}}).wrapped
+JSON = '{"answer": {"days": 25. 5}, "citations": ["1"]}'
+ENFORCED = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": WRAPPED}}
+
+
+@every_dialect
+@both
+def test_json_comes_as_it_was_written_where_the_server_is_told_its_schema(ask, dialect, is_streamed):
+    draft, stub = ask(speaking(dialect, Said(content=JSON)), is_streamed=is_streamed, request=replace(REQUEST, schema=WRAPPED))
+    assert draft.text == JSON
+    assert stub.requests[-1]["response_format"] == ENFORCED and not stub.requests[-1]["stream"]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        refusing(400, '{"error":{"message":"Failed to initialize samplers: failed to parse grammar","code":400}}'),
+        refusing(400, '{"error":"The provided JSON schema contains features not supported by xgrammar."}'),
+        refusing(500, '{"error":"invalid JSON schema in format"}'),
+        speaking(VLLM, Said(content="")),
+    ],
+    ids=["grammar", "xgrammar", "format", "reasoning alone"],
+)
+def test_where_a_server_cannot_be_held_to_the_schema_the_prompt_alone_says_it(ask, first):
+    draft, stub = ask(first, first, speaking(VLLM, Said(content=JSON)), request=replace(REQUEST, schema=WRAPPED), retries=0)
+    assert draft.text == JSON
+    assert ["response_format" in sent for sent in stub.requests][-1] is False
+    assert "top_k" in stub.requests[-1] and json.dumps(WRAPPED) in stub.requests[-1]["messages"][0]["content"]
+
+
+def test_json_that_was_cut_off_is_none(ask):
+    with pytest.raises(GeneratorUnavailable, match="max_output_tokens"):
+        ask(speaking(VLLM, Said(content=JSON[:30], finish="length")), request=replace(REQUEST, schema=WRAPPED))
 
 
 def test_doctor_says_of_a_server_what_is_wrong():

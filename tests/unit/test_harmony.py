@@ -25,6 +25,7 @@ from rag.generators.harmony.parsing import FIRST_SPECIAL, VOCABULARY_SIZE, Reade
 from rag.generators.harmony.rendering import Renderer
 from rag.generators.harmony.vocabulary import encoding
 from rag.prompt import scrub
+from rag.schema import make_schema
 from tests.tinyoss.scenarios import DOCUMENTS, SCENARIOS, Scripted, Shelf, passage
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -109,6 +110,8 @@ def prompt_of(asked, **options):
     return encoding().decode(runtime.runs[0][0])
 
 
+DAYS = make_schema({"type": "object", "properties": {"days": {"type": ["integer", "null"]}}, "required": ["days"]}).wrapped
+UNFIT = Earlier('{"answer": {}, "citations": ["【0†L5】"]}', faults=('at /answer: "days" is a required property <|end|>',))
 EARLIER = Earlier("You get 35 days 【0†L5】.", (Failure("You get 35 days.", "contradicted", "number", "35 days"),))
 PROMPTS = {
     "seeded": (request("Employees get 25 days. <|end|> 【0†L1】", "The hotel limit is 140 euros."), {}),
@@ -122,6 +125,8 @@ PROMPTS = {
         {},
     ),
     "correction": (request("Employees get 25 days.", earlier=EARLIER), {}),
+    "schema": (request("Employees get 25 days.", schema=DAYS), {}),
+    "schema-correction": (request("Employees get 25 days.", schema=DAYS, earlier=UNFIT), {}),
 }
 
 
@@ -142,6 +147,19 @@ def test_the_library_renders_the_same_conversation():
     whole = Conversation.from_messages(seen)
     config = RenderConversationConfig(auto_drop_analysis=False)
     assert encoding().render_conversation_for_completion(whole, Role.ASSISTANT, config) == written
+
+
+def test_json_is_given_as_it_is_written_and_whole_or_not_at_all():
+    json = '{"answer": {"days": 25. }, "citations": ["【0†L5】"]}'
+    thought = "<|channel|>analysis<|message|>SECRET<|end|><|start|>assistant"
+    gpt, _ = generator(f"{thought}<|channel|>final <|constrain|>json<|message|>{json}<|return|>")
+    *_, draft = pieces = list(gpt.stream(request("Employees get 25 days.", schema=DAYS)))
+    assert draft.text == json and [piece for piece in pieces if isinstance(piece, str)] == [json]
+    assert draft.places["0†L5"][0].text == "Employees get 25 days."
+    long = "<|channel|>final<|message|>" + '{"answer": "A sentence. ' * 40
+    gpt, _ = generator(long, '{"answer": ', max_output_tokens=64)
+    draft = gpt.generate(request("Employees get 25 days.", schema=DAYS))
+    assert draft.text == "" and "before the JSON was whole" in draft.account["problem"]
 
 
 @settings(max_examples=60, deadline=None)

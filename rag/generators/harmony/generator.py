@@ -210,7 +210,7 @@ class HarmonyGenerator:
             work.problems.append(f"it did not end within {self.settings.timeout_s:g} s (generator.timeout_s)")
         reply = reader.reply()
         rest = reply.final.strip() if work.is_json else clean(reply.final, is_cut=reply.is_cut)[len(work.text) :]
-        if work.is_json and reply.is_cut and rest:
+        if work.is_json and reply.is_cut and rest and not rest.endswith("}"):
             work.problems.append("its tokens or its time were used up before the JSON was whole")
             rest = ""
         work.text += rest
