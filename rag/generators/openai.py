@@ -135,6 +135,7 @@ class OpenAIGenerator:
             told, text = Told(), ""
             if request.schema is not None:
                 text, told = self._json(messages, request.schema, request.effort)
+                yield text
             else:
                 for piece in self._answer(messages, told, request.effort, is_streamed=is_streamed):
                     text += piece
