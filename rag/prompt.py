@@ -16,7 +16,9 @@ from rag.outgoing import plain
 
 # Control tokens of the families of models that run on such servers; the last are those that NFKC turns into them.
 _CONTROL = re.compile(
-    r"<\|[^|<>\n]{0,40}\|>|</?(?:start|end)_of_turn>|\[/?INST\]|<</?SYS>>|[<＜][|｜][^|｜<>＜＞\n]{0,40}[|｜][>＞]",
+    r"<\|[^|<>\n]{0,40}\|>|</?(?:start|end)_of_turn>|<</?SYS>>|[<＜][|｜][^|｜<>＜＞\n]{0,40}[|｜][>＞]"
+    r"|</?(?:s|bos|eos|pad|unk|think|tool_call|tool_response)>"
+    r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]",
     re.IGNORECASE,
 )
 _BRACKETS = str.maketrans({"【": "〖", "】": "〗", "†": "‡"})

@@ -3,6 +3,8 @@
 For formats whose text has to be put together; it knows none of them.
 """
 
+from dataclasses import replace
+
 from ingest.documents import Heading, Page, Rows
 from ingest.errors import LoadError
 from ingest.loaders import Loaded
@@ -78,6 +80,8 @@ class Builder:
         if self._parts and self._parts[-1] == "\n":
             self._parts.pop()
             self.position -= 1
+            # The empty line may be that of the page before the last, where nothing is shown after it.
+            self._pages = [replace(page, end=min(page.end, self.position)) for page in self._pages]
         self._close_page()
         return Loaded(
             text="".join(self._parts),

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 _START = r"\s*(?:<\|start\|>\s*assistant\s*)?(?:<\|channel\|>\s*)?"
 # A sentence of an answer begins with a capital; these words in small letters are the name of a channel.
 _CHANNEL = re.compile(_START + r"(?:analysis|commentary)")
+# The last header of a final message ends the reasoning: an earlier one may be words of it.
 _LEAK = re.compile(
     _START
-    + r"(?:analysis|commentary).*?(?:<\|channel\|>|assistant)\s*final(?:[^<>\n]{0,40}<\|constrain\|>\s*\w*)?(?:<\|message\|>)?",
+    + r"(?:analysis|commentary).*(?:<\|channel\|>|assistant)\s*final(?:[^<>\n]{0,40}<\|constrain\|>\s*\w*)?(?:<\|message\|>)?",
     re.DOTALL,
 )
 _HEADER = re.compile(
@@ -24,7 +25,9 @@ _THINK = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 _THOUGHT = "</think>"
 _CONTROL = re.compile(r"<\|[^|<>\n]{0,40}\|>")
 # One of these ends the answer: what follows is another message, or the header of one.
-_END = re.compile(r"<\|(?:end|return|call|start|channel|message|im_start|im_end|eot_id|endoftext)\|>")
+_END = re.compile(
+    r"<\|(?:end|return|call|start|channel|message|im_start|im_end|eot_id|endoftext)\|>|assistant(?:analysis|commentary)"
+)
 _OPEN_CONTROL = re.compile(r"<(?:\|(?:[^|<>\n]{0,40}\|?)?)?\Z")
 _SENTENCE_END = re.compile(r"[.!?](?:\s*\[\d+\])*(?=\s|$)")
 

@@ -84,7 +84,7 @@ def test_in_a_chat_prompt_a_passage_is_data_in_its_place(request_of, poison):
     small, _ = small_model_messages(request, 1200)
     for text in (*(passage["text"] for passage in sent["passages"]), small[1]["content"]):
         assert not UNSAFE.search(text)
-        assert not re.search(r"\[/?INST\]|<</?SYS>>|_of_turn>|[＜<][|｜]\w", text)
+        assert not re.search(r"\[/?INST\]|<</?SYS>>|_of_turn>|[＜<][|｜]\w|</?(?:s|think|tool_\w+)>|\[TOOL_CALLS", text)
     assert not any(re.search(r"\[\d+\]", passage["text"]) for passage in sent["passages"])
 
 

@@ -107,6 +107,17 @@ def test_xlsx_rows_name_their_columns_and_know_sheet_and_number(book):
     assert (document.metadata["author"], document.metadata["created"]) == ("Ann Lee", "2026-05-01T08:00:00Z")
 
 
+def test_pages_end_with_the_text_where_the_last_slide_is_hidden():
+    deck = pptx.Presentation()
+    for title, show in (("One", "1"), ("Two", "1"), ("SECRET", "0")):
+        slide = deck.slides.add_slide(deck.slide_layouts[5])
+        slide.shapes.title.text = title
+        slide._element.set("show", show)
+    document = load_bytes(saved(deck), "d.pptx")
+    assert [document.text[page.start : page.end].strip() for page in document.pages] == ["One", "Two"]
+    assert document.pages[-1].end == len(document.text)
+
+
 def test_what_is_hidden_in_xlsx_is_counted(book):
     document = load_bytes(saved(book), "prices.xlsx")
     assert "SECRET" not in document.text

@@ -64,6 +64,9 @@ def test_reasoning_beside_the_answer_is_dropped(field):
     ("content", "text"),
     [
         ("analysisSECRET thoughtassistantfinal25 days [1].", "25 days [1]."),
+        ("analysisThe assistant final word is SECRET. SECRETassistantfinal25 days [1].", "25 days [1]."),
+        ("25 days [1].assistantanalysisSECRET", "25 days [1]."),
+        ("25 days [1]. assistantcommentarySECRET. SECRET", "25 days [1]."),
         ("analysis<|message|>SECRET<|end|><|start|>assistant<|channel|>final<|message|>25 days [1].", "25 days [1]."),
         ("<|channel|>analysis<|message|>SECRET without an end", ""),
         ("analysisSECRET thought that never came to an answer", ""),
