@@ -8,7 +8,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup demo test lint format serve bench clean
+.PHONY: setup demo test lint format serve bench bench-ingest clean
 
 setup: $(READY)
 
@@ -50,6 +50,10 @@ serve: setup
 bench: setup
 	@test -n "$(BENCH)" || { echo "Name the folder with the benchmark sets: make bench BENCH=DIR"; exit 2; }
 	$(BIN)/python tests/bench/run.py --bench $(BENCH)
+
+bench-ingest: setup
+	@test -n "$(BENCH)" || { echo "Name the folder with the benchmark sets: make bench-ingest BENCH=DIR"; exit 2; }
+	$(BIN)/python tests/bench/bench_ingest.py --folder $(BENCH)/kgrag_sec10q/corpus --out data/results/ingest-speed.json
 
 clean:
 	rm -rf .venv build dist *.egg-info data/store data/cache
