@@ -15,6 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from rag.api import asking, checking, documents, feedback, health, sessions, uploading
 from rag.api.errors import handle_errors
 from rag.api.manners import POLICY, Manners
+from rag.api.openai import chat, models
 from rag.api.services import Services
 
 _MAX_BODY_BYTES = 1_000_000
@@ -40,7 +41,7 @@ def build_app(services: Services) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.services = services
-    for family in (asking, checking, documents, feedback, sessions, health):
+    for family in (asking, checking, documents, feedback, sessions, health, chat, models):
         app.include_router(family.router, max_body_size=_MAX_BODY_BYTES)
     app.include_router(uploading.router, max_body_size=services.config.server.max_upload_mb * 1_000_000)
     _add_page(app)

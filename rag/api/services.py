@@ -28,6 +28,7 @@ class Services:
     config: RagConfig
     engine: Engine
     store: Store
+    embedder: Embedder
     accounts: Accounts
     rights: Rights
     audit: AuditLog
@@ -42,7 +43,7 @@ class Services:
 
 
 def build_services(engine: Engine, config: RagConfig, embedder: Embedder) -> Services:
-    """Wire what the configuration says around an engine that is ready; `embedder` is for uploads.
+    """Wire what the configuration says around an engine that is ready; `embedder` is for uploads and for clients.
 
     Raises: StoreError when there is no store; ServerError when a setting cannot be used.
     """
@@ -52,6 +53,7 @@ def build_services(engine: Engine, config: RagConfig, embedder: Embedder) -> Ser
         config=config,
         engine=engine,
         store=Store.open(store),
+        embedder=embedder,
         accounts=Accounts(database),
         rights=Rights(store, Path(config.access.file) if config.access.file else None),
         audit=AuditLog(server.state / "audit.jsonl", with_questions=server.log_questions),

@@ -71,6 +71,7 @@ def requests(site, keys):
     uploaded = upload["files"][0]["document"]
     site.call("POST", "/feedback", key=right, json={"rating": "good", "answer": answer})
     question = {"question": SECRET_QUESTION}
+    chat = {"messages": [{"role": "user", "content": SECRET_QUESTION}]}
     kept = json.loads(json.dumps(answer).replace(AMOUNT, "80000"))
     named = [{"params": {"document": name}} for name in (f"hr/{SECRET}.md", uploaded)]
     return {
@@ -99,10 +100,23 @@ def requests(site, keys):
         ("GET", "/healthz"): [{}],
         ("GET", "/readyz"): [{}],
         ("GET", "/docs"): [{}],
+        ("GET", "/v1/models"): [{}],
+        ("GET", "/v1/models/{model:path}"): [{"path": "/v1/models/grounded-rag"}],
+        ("POST", "/v1/chat/completions"): [
+            {"json": chat},
+            {"json": {**chat, "stream": True}},
+            {"json": {**chat, "documents": ["hr/*"], "policy": "off"}},
+        ],
     }
 
 
-SHOWING = {("POST", "/query"), ("POST", "/search"), ("GET", "/documents"), ("GET", "/documents/uploads/{id}")}
+SHOWING = {
+    ("POST", "/query"),
+    ("POST", "/search"),
+    ("GET", "/documents"),
+    ("GET", "/documents/uploads/{id}"),
+    ("POST", "/v1/chat/completions"),
+}
 READING = {("GET", "/documents/status"), ("GET", "/documents/text"), ("GET", "/documents/page"), ("DELETE", "/documents")}
 
 

@@ -1,0 +1,50 @@
+"""The names that OpenAI's API wants: ids of models, files and stores, and the address at which a citation can be seen.
+
+Ids are digests of names: the same document keeps its id, and an id tells nothing of what it stands for.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Callable
+from pathlib import PurePosixPath
+from urllib.parse import urlencode
+
+from fastapi import Request
+
+from rag.answers import Citation
+
+MODEL = "grounded-rag"
+PLAIN_MODEL = "grounded-rag-plain"  # the same, for clients that show annotations: no numbers and no list of sources in the text
+_ID_CHARS = 24
+Link = Callable[[Citation], str]
+
+
+def file_id(document: str) -> str:
+    """The id of a document as a file."""
+    return f"file-{_digest(document)}"
+
+
+def store_id(source: str) -> str:
+    """The id of a source as a vector store."""
+    return f"vs_{_digest(source)}"
+
+
+def new_id(prefix: str) -> str:
+    """An id that nobody can guess."""
+    return f"{prefix}{uuid.uuid4().hex}"
+
+
+def linker(request: Request) -> Link:
+    """Make the addresses of citations on the server as the client called it: the page for a PDF, else the text."""
+    base = str(request.base_url).rstrip("/")
+
+    def link(citation: Citation) -> str:
+        is_pdf = PurePosixPath(citation.document).suffix.lower() == ".pdf"
+        place = {"document": citation.document, "start": citation.start, "end": citation.end}
+        return f"{base}/documents/{'page' if is_pdf else 'text'}?{urlencode(place)}"
+
+    return link
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:_ID_CHARS]
