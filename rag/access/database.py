@@ -22,6 +22,9 @@ create table if not exists feedback (
     receipt_id text not null, answer text not null);
 create table if not exists uploads (
     id text primary key, at text not null, principal text not null, files text not null);
+create table if not exists kept (
+    id text primary key, at text not null, principal text not null, turns text not null, documents text not null,
+    body text not null);
 """
 
 

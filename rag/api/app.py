@@ -15,11 +15,13 @@ from starlette.middleware.cors import CORSMiddleware
 from rag.api import asking, checking, documents, feedback, health, sessions, uploading
 from rag.api.errors import handle_errors
 from rag.api.manners import POLICY, Manners
-from rag.api.openai import chat, models
+from rag.api.openai import chat, embeddings, files, models, vector_stores
+from rag.api.openai import responses as replies
 from rag.api.services import Services
 
 _MAX_BODY_BYTES = 1_000_000
 _DOCS = "/static-offline-docs"
+_OPENAI = [family.router for family in (models, chat, replies, files, vector_stores, embeddings)]
 
 
 def build_app(services: Services) -> FastAPI:
@@ -41,9 +43,12 @@ def build_app(services: Services) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.services = services
-    for family in (asking, checking, documents, feedback, sessions, health, chat, models):
+    for family in (asking, checking, documents, feedback, sessions, health):
         app.include_router(family.router, max_body_size=_MAX_BODY_BYTES)
-    app.include_router(uploading.router, max_body_size=services.config.server.max_upload_mb * 1_000_000)
+    for router in _OPENAI:
+        app.include_router(router, max_body_size=_MAX_BODY_BYTES)
+    for router in (uploading.router, files.uploading):
+        app.include_router(router, max_body_size=services.config.server.max_upload_mb * 1_000_000)
     _add_page(app)
     handle_errors(app)
     if services.config.server.origins:

@@ -145,16 +145,17 @@ def answering(
             for event in events:
                 stop.check()
                 if event[0] == "claim":
-                    seen += _documents(event[1])
+                    seen += documents_of(event[1])
                 elif event[0] == "answer":
-                    seen += [name for claim in (*event[1].claims, *event[1].withheld) for name in _documents(claim)]
+                    seen += [name for claim in (*event[1].claims, *event[1].withheld) for name in documents_of(claim)]
                     services.metrics.count(event[1])
                 yield event
     finally:
         services.audit.write(caller.principal, "query", caller.request_id, seen, body.question)
 
 
-def _documents(claim: Claim) -> list[str]:
+def documents_of(claim: Claim) -> list[str]:
+    """Names of the documents that a claim shows something of."""
     cited = [*claim.citations, *claim.contradicted_by, *([claim.suggestion] if claim.suggestion else [])]
     return [citation.document for citation in cited]
 

@@ -12,6 +12,7 @@ from rag.access.accounts import Accounts
 from rag.access.audit import AuditLog
 from rag.access.database import Database
 from rag.access.feedback import FeedbackBook
+from rag.access.kept import Shelf
 from rag.access.rights import Rights
 from rag.api.addresses import Addresses, is_loopback
 from rag.api.limits import Rates, Workbench
@@ -33,6 +34,7 @@ class Services:
     rights: Rights
     audit: AuditLog
     feedback: FeedbackBook
+    kept: Shelf
     uploads: Uploads
     addresses: Addresses
     work: Workbench
@@ -58,6 +60,7 @@ def build_services(engine: Engine, config: RagConfig, embedder: Embedder) -> Ser
         rights=Rights(store, Path(config.access.file) if config.access.file else None),
         audit=AuditLog(server.state / "audit.jsonl", with_questions=server.log_questions),
         feedback=FeedbackBook(database),
+        kept=Shelf(database),
         uploads=Uploads(server.state / "uploads", store, embedder, config.chunker.settings(), database),
         addresses=Addresses(server),
         work=Workbench(server, metrics),
