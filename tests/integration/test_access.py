@@ -108,6 +108,19 @@ def requests(site, keys):
             {"json": {**chat, "documents": ["hr/*"], "policy": "off"}},
         ],
         **openai_requests(site, keys, uploaded),
+        ("POST", "/mcp"): [
+            tool_call("ask", question=SECRET_QUESTION),
+            tool_call("search", query=SECRET_QUESTION),
+            *(tool_call("open", document=name) for name in (f"hr/{SECRET}.md", uploaded)),
+        ],
+    }
+
+
+def tool_call(name, **arguments):
+    params = {"name": name, "arguments": arguments}
+    return {
+        "json": {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params},
+        "headers": {"Accept": "application/json, text/event-stream"},
     }
 
 
@@ -159,6 +172,7 @@ SHOWING = {
     ("POST", "/search"),
     ("GET", "/documents"),
     ("GET", "/documents/uploads/{id}"),
+    ("POST", "/mcp"),
     ("POST", "/v1/chat/completions"),
     ("POST", "/v1/responses"),
     ("GET", "/v1/files"),

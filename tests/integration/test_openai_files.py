@@ -100,7 +100,7 @@ def test_embeddings_are_those_of_the_store_in_both_formats(build, connect, fake_
         for reply in (packed, plain):
             assert np.allclose([one.embedding for one in reply.data], expected, atol=1e-7)
         assert plain.usage.total_tokens == 3
-        assert len(client.embeddings.create(model="fake", input="one", dimensions=64).data) == 1
+        assert len(client.embeddings.create(model="fake", input="one", dimensions=64, encoding_format="float").data) == 1
         with pytest.raises(NotFoundError, match="embeds with `fake`"):
             client.embeddings.create(model="text-embedding-3-small", input="x")
         for wrong in ({"input": []}, {"input": ["a", ""]}, {"input": [[1, 2]]}, {"input": "a", "dimensions": 3}):
