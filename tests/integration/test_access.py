@@ -259,12 +259,17 @@ def test_a_response_that_was_kept_is_shown_to_its_owner_as_long_as_its_documents
     asked = {"model": "any", "input": SECRET_QUESTION}
     kept = site.call("POST", "/v1/responses", key=keys["right"], json=asked).json()["id"]
     path = f"/v1/responses/{kept}"
+    later = {"model": "any", "input": "What is the hotel limit in Madrid?", "documents": ["travel.md"]}
+    followed = site.call("POST", "/v1/responses", key=keys["right"], json={**later, "previous_response_id": kept}).json()
+    assert AMOUNT not in json.dumps(followed)
     assert AMOUNT in site.call("GET", path, key=keys["right"]).text
     assert site.call("GET", path, key=keys["admin"]).status_code == 404
     (tmp_path / "access.rules").write_text("*: *\nhr/*: board\n*Zirconium*: board\n", encoding="utf-8")
     for response in (
         site.call("GET", path, key=keys["right"]),
         site.call("POST", "/v1/responses", key=keys["right"], json={**asked, "previous_response_id": kept}),
+        # It cites nothing secret itself, but goes on with what did.
+        site.call("POST", "/v1/responses", key=keys["right"], json={**later, "previous_response_id": followed["id"]}),
     ):
         assert response.status_code == 404 and not leaks(response, asked)
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from rag.answers import Policy
 from rag.api.asking import MAX_TURN_CHARS, MAX_TURNS, Narrowed, Query, Turn
 from rag.api.errors import ApiError
-from rag.api.openai.names import PLAIN_MODEL, Link
+from rag.api.openai.names import PLAIN, Link
 from rag.api.openai.writing import RULE, Writer
 from rag.api.services import Services
 from rag.questions import checked_question
@@ -36,7 +36,9 @@ class Message(Loose):
 class Asked(Narrowed, Loose):
     """What both ways of asking have in common: the model, and this product's own fields, which others leave out."""
 
-    model: str = Field(default="", max_length=200, description="any name is taken; `-plain` at its end as `sources` false")
+    model: str = Field(
+        default="", max_length=200, description="any name is taken; `-plain` at its end is as `list_sources` false"
+    )
     policy: Policy | None = Field(default=None, description="what becomes of unsupported claims; not set: as configured")
     stream: bool | None = False
     list_sources: bool | None = Field(default=None, description="number citations in the text and list their sources")
@@ -58,7 +60,7 @@ class Asked(Narrowed, Loose):
 
     def writer(self, services: Services, link: Link, *, with_sources: bool, max_tokens: int | None) -> Writer:
         """A writer of the answer as the body wants it; `with_sources` where it does not say."""
-        with_sources = with_sources and not self.model.endswith(PLAIN_MODEL.removeprefix("grounded-rag"))
+        with_sources = with_sources and not self.model.endswith(PLAIN)
         if self.list_sources is not None:
             with_sources = self.list_sources
         policy = self.policy or services.engine.policy

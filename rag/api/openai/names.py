@@ -14,7 +14,8 @@ from fastapi import Request
 from rag.answers import Citation
 
 MODEL = "grounded-rag"
-PLAIN_MODEL = "grounded-rag-plain"  # the same, for clients that show annotations: no numbers and no list of sources in the text
+PLAIN = "-plain"
+PLAIN_MODEL = MODEL + PLAIN  # the same, for clients that show annotations: no numbers and no list of sources in the text
 _ID_CHARS = 24
 Link = Callable[[Citation], str]
 

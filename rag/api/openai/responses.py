@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import AsyncIterator, Generator, Sequence
+from collections.abc import AsyncIterator, Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,6 +108,7 @@ class _Work:
     admits: Readable | None
     writer: Writer
     reply: Reply
+    before: Kept | None
     is_kept: bool
 
     def run(self, stop: Stop) -> Generator[str | Piece | Told, None, None]:
@@ -135,6 +136,8 @@ class _Work:
         asked = [(turn.role, turn.text) for turn in self.query.turns]
         turns = [*asked, ("user", self.query.question), ("assistant", answer.text)]
         shown = [name for claim in (*answer.claims, *answer.withheld) for name in documents_of(claim)]
+        if self.before is not None:
+            shown += self.before.documents
         if self.reply.with_results:
             shown += [passage.document for passage in answer.passages]
         self.services.kept.add(self.caller.principal, self.reply.id, self.reply.whole(), turns, shown)
@@ -162,8 +165,10 @@ _ERRORS = responses(
 async def respond(body: Ask, request: Request, caller: Asker, services: Wired) -> Response:
     """Answer what the user asked last. `instructions` are repeated; they do not change how that is done."""
     body.require_possible()
-    before = _before(body, services, caller)
-    query = body.query([*before, *body.messages()], body.reasoning.effort if body.reasoning else None, services)
+    previous = body.previous_response_id
+    before = _kept(previous, services, caller, "previous_response_id") if previous else None
+    turns = [Message(role=role, content=text) for role, text in before.turns[-MAX_TURNS:]] if before else []
+    query = body.query([*turns, *body.messages()], body.reasoning.effort if body.reasoning else None, services)
     reply = Reply(new_id("resp_"), int(time.time()), query.question, body.echo(), _RESULTS in (body.include or []))
     work = _Work(
         services,
@@ -172,6 +177,7 @@ async def respond(body: Ask, request: Request, caller: Asker, services: Wired) -
         wanted(body.tools, services, caller),
         body.writer(services, linker(request), with_sources=False, max_tokens=body.max_output_tokens),
         reply,
+        before,
         body.store is not False,
     )
     if not body.stream:
@@ -190,7 +196,9 @@ async def respond(body: Ask, request: Request, caller: Asker, services: Wired) -
 )
 def kept(id: str, caller: Asker, services: Wired) -> dict[str, Any]:
     """Give a response again: to whoever it was made for, as long as all documents that it cites are theirs to read."""
-    return dict(_kept(id, services, caller, "response_id").body)
+    found = _kept(id, services, caller, "response_id")
+    services.audit.write(caller.principal, "response", caller.request_id, found.documents)
+    return dict(found.body)
 
 
 @router.delete(
@@ -220,14 +228,6 @@ async def _events(parts: AsyncIterator[str | Piece | Told | None], events: Event
         return
     except Exception as error:  # noqa: BLE001  the status line is out: this is the edge
         yield _as_text(events.failed(openai_shape(told(error, caller.request_id))[0]["error"]))
-
-
-def _before(body: Ask, services: Services, caller: Caller) -> Sequence[Message]:
-    """The turns up to the response that is gone on with."""
-    if body.previous_response_id is None:
-        return []
-    turns = _kept(body.previous_response_id, services, caller, "previous_response_id").turns
-    return [Message(role=role, content=text) for role, text in turns[-MAX_TURNS:]]
 
 
 def _kept(identity: str, services: Services, caller: Caller, param: str) -> Kept:
