@@ -25,6 +25,12 @@ create table if not exists uploads (
 create table if not exists kept (
     id text primary key, at text not null, principal text not null, turns text not null, documents text not null,
     body text not null);
+create table if not exists collections (
+    id text primary key, created integer not null, principal text not null, name text not null, metadata text not null);
+create table if not exists collected (
+    collection text not null references collections(id) on delete cascade, document text not null, attributes text not null,
+    primary key (collection, document));
+create index if not exists collections_of on collections (principal);
 """
 
 

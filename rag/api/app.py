@@ -16,13 +16,13 @@ from starlette.middleware.cors import CORSMiddleware
 from rag.api import asking, checking, documents, feedback, health, mcp, sessions, uploading
 from rag.api.errors import handle_errors
 from rag.api.manners import POLICY, Manners
-from rag.api.openai import chat, embeddings, files, models, vector_stores
+from rag.api.openai import chat, embeddings, files, models, store_files, vector_stores
 from rag.api.openai import responses as replies
 from rag.api.services import Services
 
 _MAX_BODY_BYTES = 1_000_000
 _DOCS = "/static-offline-docs"
-_OPENAI = [family.router for family in (models, chat, replies, files, vector_stores, embeddings)]
+_OPENAI = [family.router for family in (models, chat, replies, files, vector_stores, store_files, embeddings)]
 
 
 def build_app(services: Services) -> FastAPI:

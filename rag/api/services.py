@@ -10,6 +10,7 @@ from ingest.embedder import Embedder
 from ingest.store import Store
 from rag.access.accounts import Accounts
 from rag.access.audit import AuditLog
+from rag.access.collections import Collections
 from rag.access.database import Database
 from rag.access.feedback import FeedbackBook
 from rag.access.kept import Shelf
@@ -35,6 +36,7 @@ class Services:
     audit: AuditLog
     feedback: FeedbackBook
     kept: Shelf
+    collections: Collections
     uploads: Uploads
     addresses: Addresses
     work: Workbench
@@ -61,6 +63,7 @@ def build_services(engine: Engine, config: RagConfig, embedder: Embedder) -> Ser
         audit=AuditLog(server.state / "audit.jsonl", with_questions=server.log_questions),
         feedback=FeedbackBook(database),
         kept=Shelf(database),
+        collections=Collections(database),
         uploads=Uploads(server.state / "uploads", store, embedder, config.chunker.settings(), database),
         addresses=Addresses(server),
         work=Workbench(server, metrics),

@@ -134,6 +134,7 @@ def openai_requests(site, keys, uploaded):
     docs, bonus, broken = stores["docs"], files[f"hr/{SECRET}.md"], files[f"hr/{SECRET}-broken.pdf"]
     batches = f"/v1/vector_stores/{docs}/file_batches"
     batch = site.call("POST", batches, key=right, json={"file_ids": [bonus, broken]}).json()["id"]
+    made = site.call("POST", "/v1/vector_stores", key=right, json={"name": SECRET, "file_ids": [bonus]}).json()["id"]
     own = [{"path": f"/v1/files/{identity}"} for identity in (bonus, broken, files[uploaded])]
     inside = [{"path": f"/v1/vector_stores/{docs}/files/{identity}"} for identity in (bonus, broken)]
     query = {"query": SECRET_QUESTION}
@@ -145,6 +146,7 @@ def openai_requests(site, keys, uploaded):
             {"json": {**asked, "previous_response_id": response["id"]}},
         ],
         ("GET", "/v1/responses/{id}"): [{"path": f"/v1/responses/{response['id']}"}],
+        ("GET", "/v1/responses/{id}/input_items"): [{"path": f"/v1/responses/{response['id']}/input_items"}],
         ("DELETE", "/v1/responses/{id}"): [{"path": f"/v1/responses/{response['id']}"}],
         ("POST", "/v1/files"): [{"files": {"file": ("plan-b.md", b"Nothing more.")}}],
         ("GET", "/v1/files"): [{}, {"params": {"limit": 1, "after": bonus}}],
@@ -152,13 +154,22 @@ def openai_requests(site, keys, uploaded):
         ("GET", "/v1/files/{id}/content"): [{"path": f"/v1/files/{bonus}/content"}],
         ("DELETE", "/v1/files/{id}"): own,
         ("GET", "/v1/vector_stores"): [{}],
-        ("GET", "/v1/vector_stores/{store}"): [{"path": f"/v1/vector_stores/{docs}"}],
-        ("POST", "/v1/vector_stores/{store}/search"): [{"path": f"/v1/vector_stores/{docs}/search", "json": query}],
+        ("POST", "/v1/vector_stores"): [{"json": {"name": "mine", "file_ids": [bonus]}}],
+        ("GET", "/v1/vector_stores/{store}"): [{"path": f"/v1/vector_stores/{identity}"} for identity in (docs, made)],
+        ("POST", "/v1/vector_stores/{store}"): [{"path": f"/v1/vector_stores/{made}", "json": {"metadata": {"a": "b"}}}],
+        ("DELETE", "/v1/vector_stores/{store}"): [{"path": f"/v1/vector_stores/{made}"}],
+        ("POST", "/v1/vector_stores/{store}/search"): [
+            {"path": f"/v1/vector_stores/{identity}/search", "json": query} for identity in (docs, made)
+        ],
         ("GET", "/v1/vector_stores/{store}/files"): [{"path": f"/v1/vector_stores/{docs}/files"}],
         ("POST", "/v1/vector_stores/{store}/files"): [
             {"path": f"/v1/vector_stores/{docs}/files", "json": {"file_id": identity}} for identity in (bonus, broken)
         ],
         ("GET", "/v1/vector_stores/{store}/files/{file}"): inside,
+        ("POST", "/v1/vector_stores/{store}/files/{file}"): [
+            {"path": f"/v1/vector_stores/{made}/files/{bonus}", "json": {"attributes": {"year": 2026}}}
+        ],
+        ("DELETE", "/v1/vector_stores/{store}/files/{file}"): [{"path": f"/v1/vector_stores/{made}/files/{bonus}"}],
         ("GET", "/v1/vector_stores/{store}/files/{file}/content"): [{"path": f"{inside[0]['path']}/content"}],
         ("POST", "/v1/vector_stores/{store}/file_batches"): [{"path": batches, "json": {"file_ids": [bonus]}}],
         ("GET", "/v1/vector_stores/{store}/file_batches/{batch}"): [{"path": f"{batches}/{batch}"}],
@@ -185,12 +196,18 @@ READING = {
     ("GET", "/documents/page"),
     ("DELETE", "/documents"),
     ("GET", "/v1/responses/{id}"),
+    ("GET", "/v1/responses/{id}/input_items"),
     ("DELETE", "/v1/responses/{id}"),
     ("GET", "/v1/files/{id}"),
     ("GET", "/v1/files/{id}/content"),
     ("DELETE", "/v1/files/{id}"),
+    ("POST", "/v1/vector_stores"),
+    ("POST", "/v1/vector_stores/{store}"),
+    ("DELETE", "/v1/vector_stores/{store}"),
     ("POST", "/v1/vector_stores/{store}/files"),
     ("GET", "/v1/vector_stores/{store}/files/{file}"),
+    ("POST", "/v1/vector_stores/{store}/files/{file}"),
+    ("DELETE", "/v1/vector_stores/{store}/files/{file}"),
     ("GET", "/v1/vector_stores/{store}/files/{file}/content"),
     ("POST", "/v1/vector_stores/{store}/file_batches"),
     ("GET", "/v1/vector_stores/{store}/file_batches/{batch}"),

@@ -196,12 +196,10 @@ def test_an_error_on_the_way_and_too_many_requests_reach_the_client(build, conne
         assert error.value.type == "rate_limit_error" and error.value.request_id
 
 
-def test_a_picture_that_a_document_names_is_not_shown(build, connect):
+def test_a_picture_that_a_quoted_document_names_is_not_shown(build, connect):
     files = {"travel.md": "# Travel\n\nThe hotel limit in Madrid is 140 euros per night ![x](http://evil.example/p.png).\n"}
-    text = "The hotel limit in Madrid is 140 euros per night ![x](http://evil.example/p.png) [1]."
-    with running(build(Talking([text]), files)) as address:
-        options = {"model": "any", "messages": ASKED, "extra_body": {"policy": "mark"}}
-        message = connect(address).chat.completions.create(**options).choices[0].message
+    with running(build(files=files)) as address:
+        message = connect(address).chat.completions.create(model="any", messages=ASKED).choices[0].message
         place = message.annotations[0].url_citation
         assert "![" not in message.content and "140 euros per night !\\[x]" in message.content
         assert message.content[place.start_index : place.end_index].startswith("The hotel limit in Madrid")

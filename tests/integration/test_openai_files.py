@@ -1,5 +1,8 @@
 """Files, vector stores and embeddings, as the official client of OpenAI gets them from a real server."""
 
+import io
+import zipfile
+
 import numpy as np
 import pytest
 from openai import BadRequestError, ConflictError, NotFoundError
@@ -106,3 +109,76 @@ def test_embeddings_are_those_of_the_store_in_both_formats(build, connect, fake_
         for wrong in ({"input": []}, {"input": ["a", ""]}, {"input": [[1, 2]]}, {"input": "a", "dimensions": 3}):
             with pytest.raises(BadRequestError):
                 client.embeddings.create(model="fake", **wrong)
+
+
+def test_a_vector_store_of_ones_own_holds_what_was_put_into_it(build, connect):
+    with running(build(files={"travel.md": TRAVEL, "dinner.md": DINNER})) as address:
+        client = connect(address)
+        travel, dinner = (next(f.id for f in client.files.list() if f.filename == name) for name in ("travel.md", "dinner.md"))
+        store = client.vector_stores.create(name="trips", file_ids=[travel], metadata={"team": "sales"})
+        assert (store.name, store.metadata, store.status, store.file_counts.completed) == (
+            "trips",
+            {"team": "sales"},
+            "completed",
+            1,
+        )
+
+        def found(query="What is the limit?", **options):
+            return sorted(result.filename for result in client.vector_stores.search(store.id, query=query, **options))
+
+        def cited(question):
+            tool = {"type": "file_search", "vector_store_ids": [store.id]}
+            message = client.responses.create(model="any", input=question, tools=[tool]).output[1].content[0]
+            return [annotation.filename for annotation in message.annotations]
+
+        assert found() == ["travel.md"]
+        assert cited("What is the dinner limit in Rome?") == []
+        placed = client.vector_stores.files.create(store.id, file_id=dinner, attributes={"year": 2026})
+        assert (placed.attributes["year"], placed.attributes["type"]) == (2026, "md")
+        assert found(filters={"type": "gte", "key": "year", "value": 2026}) == ["dinner.md"]
+        assert cited("What is the dinner limit in Rome?") == ["dinner.md"]
+        described = client.vector_stores.files.update(travel, vector_store_id=store.id, attributes={"year": 2027})
+        assert described.attributes["year"] == 2027 and len(found(filters={"type": "ne", "key": "year", "value": 2027})) == 1
+        assert client.vector_stores.files.delete(travel, vector_store_id=store.id).deleted
+        assert found() == ["dinner.md"]
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as parts:
+            parts.writestr("breakfast.md", DINNER.replace("dinner", "breakfast"))
+        batch = client.vector_stores.file_batches.upload_and_poll(store.id, files=[("a.zip", archive.getvalue())], **FAST)
+        assert (batch.file_counts.completed, batch.file_counts.total) == (1, 1)
+        assert found() == ["dinner.md", "uploads:a.zip!/breakfast.md"]
+        assert client.vector_stores.update(store.id, name="food").metadata == {"team": "sales"}
+        assert "food" in {one.name for one in client.vector_stores.list()}
+        assert client.vector_stores.delete(store.id).deleted and client.files.retrieve(dinner).status == "processed"
+        for gone in (store.id, "vs_none"):
+            with pytest.raises(NotFoundError):
+                client.vector_stores.files.list(gone)
+
+
+def test_a_vector_store_refuses_what_it_would_not_do(build, connect):
+    with running(build()) as address:
+        client = connect(address)
+        docs = next(store for store in client.vector_stores.list() if store.name == "docs")
+        (file,) = client.vector_stores.files.list(docs.id)
+        impossible = [
+            (client.vector_stores.create, {"expires_after": {"anchor": "last_active_at", "days": 1}}),
+            (
+                client.vector_stores.create,
+                {
+                    "chunking_strategy": {
+                        "type": "static",
+                        "static": {"max_chunk_size_tokens": 400, "chunk_overlap_tokens": 200},
+                    }
+                },
+            ),
+            (client.vector_stores.update, {"vector_store_id": docs.id, "name": "x"}),
+            (client.vector_stores.delete, {"vector_store_id": docs.id}),
+            (client.vector_stores.files.delete, {"file_id": file.id, "vector_store_id": docs.id}),
+            (client.vector_stores.files.create, {"file_id": file.id, "vector_store_id": docs.id, "attributes": {"a": 1}}),
+        ]
+        for call, options in impossible:
+            with pytest.raises(BadRequestError):
+                call(**options)
+        with pytest.raises(NotFoundError):
+            client.vector_stores.create(file_ids=["file-none"])
+        assert {store.name for store in client.vector_stores.list()} == {"docs", "uploads"}

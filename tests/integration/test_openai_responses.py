@@ -51,6 +51,10 @@ def test_a_response_has_the_search_the_text_and_file_citations(build, connect):
         assert (annotation.quote, annotation.verdict) == (HOTEL, "supported")
         assert client.get(annotation.url, cast_to=object)["text"] == HOTEL
         assert plain.usage.output_tokens > 0 and plain.grounding["receipt"]["id"]
+        linked = client.responses.create(model="any", input=QUESTION, extra_body={"citations": "url"})
+        (link,) = linked.output[1].content[0].annotations
+        assert (link.type, link.title, link.url) == ("url_citation", "travel.md", annotation.url)
+        assert linked.output_text[link.start_index : link.end_index] == HOTEL == link.quote
         full = client.responses.create(model="any", input=QUESTION, include=["file_search_call.results"])
         (result,) = full.output[0].results
         assert (result.filename, result.file_id) == ("travel.md", annotation.file_id)
@@ -95,6 +99,9 @@ def test_a_conversation_goes_on_from_a_response_that_was_kept(build, connect):
         assert generator.requests[1].turns == (("user", QUESTION), ("assistant", HOTEL))
         assert client.responses.retrieve(second.id).model_dump() == second.model_dump()
         assert second.previous_response_id == first.id
+        items = list(client.responses.input_items.list(second.id, order="asc", limit=2))
+        said = [("user", QUESTION), ("assistant", HOTEL), ("user", "And per night?")]
+        assert [(item.role, item.content[0].text) for item in items] == said
         client.responses.delete(first.id)
         unkept = client.responses.create(model="any", input=QUESTION, store=False)
         for gone in (first.id, unkept.id, "resp_none"):

@@ -17,6 +17,7 @@ from rag.api.services import Services
 from rag.questions import checked_question
 
 _EFFORTS = {"none": "low", "minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
+NO_SCHEMA = "an answer is text whose claims are checked; they are objects in `grounding`, beside it"
 _TEXT_PARTS = ("text", "input_text", "output_text", "refusal")
 
 

@@ -16,7 +16,7 @@ from rag.api.asking import answering
 from rag.api.auth import Asker, Caller
 from rag.api.errors import GUARDED, ClientLeft, openai_shape, responses, told
 from rag.api.openai import examples
-from rag.api.openai.asked import Asked, Loose, Message, n_tokens, refuse, refuse_forced_tool
+from rag.api.openai.asked import NO_SCHEMA, Asked, Loose, Message, n_tokens, refuse, refuse_forced_tool
 from rag.api.openai.names import MODEL, linker, new_id
 from rag.api.openai.writing import Cited, Piece, Told
 from rag.api.services import Services, Wired
@@ -53,7 +53,7 @@ class Chat(Asked):
         kind = (self.response_format or {}).get("type", "text")
         refuse(self.n not in (None, 1), "n", "a question has one answer")
         refuse(bool(self.logprobs), "logprobs", "an answer is checked, not sampled")
-        refuse(kind != "text", "response_format", "an answer is text")
+        refuse(kind != "text", "response_format", NO_SCHEMA)
         refuse("audio" in (self.modalities or []), "modalities", "an answer is text")
         refuse_forced_tool(self.tool_choice)
 

@@ -103,6 +103,14 @@ FILE = {
 }
 FILES = _list_of(FILE)
 _COUNTS = {"in_progress": 0, "completed": 1, "failed": 0, "cancelled": 0, "total": 1}
+_ITEM = {
+    "id": "msg_0_resp_7d1c",
+    "type": "message",
+    "role": "user",
+    "status": "completed",
+    "content": [{"type": "input_text", "text": "unused days?"}],
+}
+INPUT_ITEMS = _list_of(_ITEM)
 STORE = {
     "id": _STORE_ID,
     "object": "vector_store",

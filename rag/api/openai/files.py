@@ -89,7 +89,11 @@ def delete(id: str, caller: Writer, services: Wired) -> dict[str, Any]:
 
 def page_of(items: list[dict[str, Any]], after: str, limit: int, order: str) -> dict[str, Any]:
     """One page of a list of things with `id` and `created_at`."""
-    items.sort(key=lambda item: (item["created_at"], item["id"]), reverse=order == "desc")
+    return cut(sorted(items, key=lambda item: (item["created_at"], item["id"]), reverse=order == "desc"), after, limit)
+
+
+def cut(items: list[dict[str, Any]], after: str, limit: int) -> dict[str, Any]:
+    """One page of a list of things with `id`, in the order in which they are."""
     start = next((number for number, item in enumerate(items, start=1) if item["id"] == after), 0)
     shown = items[start : start + limit]
     first, last = (shown[0]["id"], shown[-1]["id"]) if shown else (None, None)

@@ -17,13 +17,17 @@ _SEARCH, _MESSAGE = 0, 1  # their places in the output
 
 @dataclass
 class Reply:
-    """One response on its way. `echo`: what it repeats of the request; `with_results`: name what the search found."""
+    """One response on its way. `echo`: what it repeats of the request; `with_results`: name what the search found.
+
+    `with_urls`: citations are of addresses, for clients that show no files.
+    """
 
     id: str
     created: int
     question: str
     echo: Mapping[str, Any]
     with_results: bool
+    with_urls: bool = False
     pieces: list[Piece] = field(default_factory=list)
     end: Told | None = None
     usage: Json | None = None
@@ -77,8 +81,16 @@ class Reply:
 
     def part(self) -> Json:
         """The content of the answer: its text with citations."""
-        annotations = [annotation(cited) for piece in self.pieces for cited in piece.cited]
+        annotations = [self.annotation(cited) for piece in self.pieces for cited in piece.cited]
         return {"type": "output_text", "text": self.text, "annotations": annotations, "logprobs": []}
+
+    def annotation(self, cited: Cited) -> Json:
+        """A citation; `index` of a file's is where in the text its claim ends, and the other fields are more exact."""
+        place = {"start_index": cited.start, "end_index": cited.end, "url": cited.url, **cited.extras()}
+        document = cited.citation.document
+        if self.with_urls:
+            return {"type": "url_citation", "title": document, **place}
+        return {"type": "file_citation", "file_id": file_id(document), "filename": document, "index": cited.end, **place}
 
 
 class EventWriter:
@@ -131,7 +143,7 @@ class EventWriter:
     def _piece(self, piece: Piece) -> Iterator[Json]:
         yield self._event("response.output_text.delta", **self._place(), delta=piece.text, logprobs=[])
         for cited in piece.cited:
-            more = {"annotation_index": self._n_cited, "annotation": annotation(cited)}
+            more = {"annotation_index": self._n_cited, "annotation": self._reply.annotation(cited)}
             yield self._event("response.output_text.annotation.added", **self._place(), **more)
             self._n_cited += 1
 
@@ -150,20 +162,6 @@ class EventWriter:
     def _event(self, kind: str, **fields: Any) -> Json:
         self._n_events += 1
         return {"type": kind, "sequence_number": self._n_events - 1, **fields}
-
-
-def annotation(cited: Cited) -> Json:
-    """A citation of a file; `index` is where in the text its claim ends, and the other fields are more exact."""
-    return {
-        "type": "file_citation",
-        "file_id": file_id(cited.citation.document),
-        "filename": cited.citation.document,
-        "index": cited.end,
-        "start_index": cited.start,
-        "end_index": cited.end,
-        "url": cited.url,
-        **cited.extras(),
-    }
 
 
 def _results(answer: Answer) -> list[Json]:

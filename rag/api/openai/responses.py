@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Generator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, StreamingResponse
@@ -19,8 +19,9 @@ from rag.api.auth import Asker, Caller
 from rag.api.errors import GUARDED, ApiError, ClientLeft, openai_shape, responses, told
 from rag.api.examples import shown
 from rag.api.openai import examples
-from rag.api.openai.asked import Asked, Loose, Message, refuse, refuse_forced_tool
+from rag.api.openai.asked import NO_SCHEMA, Asked, Loose, Message, refuse, refuse_forced_tool
 from rag.api.openai.chat import usage_of
+from rag.api.openai.files import After, Limit, Order, cut
 from rag.api.openai.names import linker, new_id
 from rag.api.openai.replies import EventWriter, Reply
 from rag.api.openai.stores import wanted
@@ -55,6 +56,7 @@ class Ask(Asked):
     background: bool | None = None
     conversation: Any = None
     prompt: Any = None
+    citations: Literal["file", "url"] = Field(default="file", description="`url`: annotations of type `url_citation`")
 
     def require_possible(self) -> None:
         """Refuse what cannot be done.
@@ -62,7 +64,7 @@ class Ask(Asked):
         Raises: ApiError.
         """
         form = (self.text or {}).get("format")
-        refuse(isinstance(form, dict) and form.get("type", "text") != "text", "text", "an answer is text")
+        refuse(isinstance(form, dict) and form.get("type", "text") != "text", "text", NO_SCHEMA)
         refuse(bool(self.background), "background", "an answer is waited for")
         refuse(self.conversation is not None, "conversation", "there are none; previous_response_id goes on with a response")
         refuse(self.prompt is not None, "prompt", "there are no stored prompts")
@@ -93,7 +95,7 @@ class Ask(Asked):
             "top_p": None,
             "text": {"format": {"type": "text"}},
             "tool_choice": "auto",
-            "tools": [tool for tool in self.tools if tool.get("type") == "file_search"],
+            "tools": [tool for tool in self.tools if tool.get("type") in ("file_search", "function")],
             "truncation": "disabled",
         }
 
@@ -169,7 +171,8 @@ async def respond(body: Ask, request: Request, caller: Asker, services: Wired) -
     before = _kept(previous, services, caller, "previous_response_id") if previous else None
     turns = [Message(role=role, content=text) for role, text in before.turns[-MAX_TURNS:]] if before else []
     query = body.query([*turns, *body.messages()], body.reasoning.effort if body.reasoning else None, services)
-    reply = Reply(new_id("resp_"), int(time.time()), query.question, body.echo(), _RESULTS in (body.include or []))
+    with_results, with_urls = _RESULTS in (body.include or []), body.citations == "url"
+    reply = Reply(new_id("resp_"), int(time.time()), query.question, body.echo(), with_results, with_urls)
     work = _Work(
         services,
         caller,
@@ -199,6 +202,21 @@ def kept(id: str, caller: Asker, services: Wired) -> dict[str, Any]:
     found = _kept(id, services, caller, "response_id")
     services.audit.write(caller.principal, "response", caller.request_id, found.documents)
     return dict(found.body)
+
+
+@router.get(
+    "/responses/{id}/input_items",
+    summary="What a response that was kept answers",
+    responses=responses(*GUARDED, "not_found", is_openai=True) | {200: shown(examples.INPUT_ITEMS, "one page of the list")},
+)
+def input_items(
+    id: str, caller: Asker, services: Wired, after: After = "", limit: Limit = 20, order: Order = "desc"
+) -> dict[str, Any]:
+    """List the turns up to the question, those of the responses that it goes on with among them."""
+    found = _kept(id, services, caller, "response_id")
+    services.audit.write(caller.principal, "response", caller.request_id, found.documents)
+    items = [_item(f"msg_{number}_{id}", role, text) for number, (role, text) in enumerate(found.turns[:-1])]
+    return cut(items if order == "asc" else items[::-1], after, limit)
 
 
 @router.delete(
@@ -252,6 +270,13 @@ def _not_found(identity: str, param: str) -> ApiError:
 
 def _content(content: Any) -> Any:
     return content if isinstance(content, str) else [part for part in content or [] if isinstance(part, dict)]
+
+
+def _item(identity: str, role: str, text: str) -> dict[str, Any]:
+    """A turn as an item of a response's input."""
+    is_output = role == "assistant"
+    part = {"type": "output_text", "annotations": []} if is_output else {"type": "input_text"}
+    return {"id": identity, "type": "message", "role": role, "status": "completed", "content": [{**part, "text": text}]}
 
 
 def _as_text(event: dict[str, Any]) -> str:
