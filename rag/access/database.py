@@ -17,6 +17,8 @@ create table if not exists users (
 create table if not exists sessions (
     digest text primary key, user text not null references users(name) on delete cascade, csrf text not null,
     expires text not null);
+create table if not exists outside_sessions (
+    digest text primary key, user text not null, groups text not null, csrf text not null, expires text not null);
 create table if not exists feedback (
     id integer primary key, at text not null, principal text not null, rating text not null, comment text not null,
     receipt_id text not null, answer text not null);

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
-from rag.api import asking, checking, documents, feedback, health, mcp, sessions, uploading
+from rag.api import asking, checking, documents, feedback, health, mcp, oidc, sessions, uploading
 from rag.api.errors import handle_errors
 from rag.api.manners import POLICY, Manners
 from rag.api.openai import chat, embeddings, files, models, store_files, vector_stores
@@ -46,6 +46,8 @@ def build_app(services: Services) -> FastAPI:
     app.state.services = services
     for family in (asking, checking, documents, feedback, sessions, health):
         app.include_router(family.router, max_body_size=_MAX_BODY_BYTES)
+    if services.issuer is not None:
+        app.include_router(oidc.router, max_body_size=_MAX_BODY_BYTES)
     if find_spec("mcp") is not None:
         app.include_router(mcp.router, max_body_size=_MAX_BODY_BYTES)
     for router in _OPENAI:
