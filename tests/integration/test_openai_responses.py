@@ -1,8 +1,12 @@
 """Responses, as the official client of OpenAI gets them from a real server."""
 
+import json
+
 import pytest
 from openai import BadRequestError, NotFoundError
 
+from rag.generators.openai import OpenAIGenerator
+from tests.chat.stub import DIALECTS, LEAKING, Said, Stub, serving, speaking
 from tests.integration.serving import QUESTION, TRAVEL, build_site, build_store, running
 from tests.integration.test_api_streams import CLAIMS, Talking
 from tests.integration.test_openai_chat import HOTEL, Recording, build, connect
@@ -58,7 +62,7 @@ def test_a_response_has_the_search_the_text_and_file_citations(build, connect):
         full = client.responses.create(model="any", input=QUESTION, include=["file_search_call.results"])
         (result,) = full.output[0].results
         assert (result.filename, result.file_id) == ("travel.md", annotation.file_id)
-        assert HOTEL in result.text
+        assert HOTEL in result.text and 0 < result.score < 1
         listed = client.responses.create(model="any", input=QUESTION, extra_body={"list_sources": True})
         assert listed.output_text.startswith(f"{HOTEL} [1]\n\n---\n[1] [travel.md](http://")
 
@@ -85,6 +89,15 @@ def test_a_stream_of_events_adds_up_to_the_whole(build, connect, include, policy
         assert {event.item_id for event in events if hasattr(event, "item_id")} == {item.id for item in final.output}
         with client.responses.stream(**options) as stream:
             assert without_ids(stream.get_final_response())["output"][1]["content"][0]["text"] == whole.output_text
+
+
+@pytest.mark.parametrize("is_stream", [True, False])
+def test_what_a_search_shows_besides_the_answer_is_in_the_audit_log(build, is_stream):
+    site = build(Talking(["Dinner is always free of charge. "]))
+    asked = {"input": QUESTION, "include": ["file_search_call.results"], "stream": is_stream}
+    assert "travel.md" in site.call("POST", "/v1/responses", json=asked).text
+    log = (site.services.config.server.state / "audit.jsonl").read_text(encoding="utf-8").splitlines()
+    assert {entry["action"]: entry["documents"] for entry in map(json.loads, log)}["search"] == ["travel.md"]
 
 
 def test_a_conversation_goes_on_from_a_response_that_was_kept(build, connect):
@@ -163,3 +176,22 @@ def test_the_search_tool_narrows_the_search(tmp_path, fake_embedder, connect):
         for impossible in ({"background": True}, {"text": {"format": {"type": "json_object"}}}, {"tool_choice": "required"}):
             with pytest.raises(BadRequestError):
                 client.responses.create(model="any", input=QUESTION, **impossible)
+
+
+@pytest.mark.parametrize("leak", [None, "channels"])
+def test_what_a_model_reasoned_is_in_no_reply_but_counted(build, leak):
+    said = Said(content=f"{HOTEL} [1]")
+    if leak:
+        said = Said(content=LEAKING[leak].format(reasoning=said.reasoning, content=said.content))
+    with serving(Stub(speaking(DIALECTS[0], said))) as server:
+        site = build(OpenAIGenerator(server, "gpt-oss:20b", timeout_s=20.0))
+        for path, asked in (
+            ("/v1/responses", {"input": QUESTION, "include": ["file_search_call.results", "reasoning.encrypted_content"]}),
+            ("/v1/chat/completions", {"messages": [{"role": "user", "content": QUESTION}]}),
+            ("/query", {"question": QUESTION}),
+        ):
+            for is_stream in (False, True):
+                reply = site.call("POST", path, json={**asked, "stream": is_stream})
+                assert HOTEL in reply.text and "SECRET" not in reply.text, (path, is_stream)
+        usage = site.call("POST", "/v1/responses", json={"input": QUESTION}).json()["usage"]
+        assert (usage["input_tokens"], usage["output_tokens_details"]["reasoning_tokens"]) == (900, 12)

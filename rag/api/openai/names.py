@@ -1,9 +1,10 @@
-"""The names that OpenAI's API wants: ids of models, files and stores, and the address at which a citation can be seen.
+"""What OpenAI's API wants that we call otherwise: ids of models, files and stores, scores, the address of a citation.
 
 Ids are digests of names: the same document keeps its id, and an id tells nothing of what it stands for.
 """
 
 import hashlib
+import math
 import uuid
 from collections.abc import Callable
 from pathlib import PurePosixPath
@@ -11,7 +12,7 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 
-from rag.answers import Citation
+from rag.answers import Citation, Passage
 
 MODEL = "grounded-rag"
 PLAIN = "-plain"
@@ -33,6 +34,11 @@ def store_id(source: str) -> str:
 def new_id(prefix: str) -> str:
     """An id that nobody can guess."""
     return f"{prefix}{uuid.uuid4().hex}"
+
+
+def relevance(passage: Passage) -> float:
+    """The retriever's score, which has no bounds, between 0 and 1 in the same order."""
+    return round(1 / (1 + math.exp(-max(-50.0, min(50.0, passage.score)))), 6)
 
 
 def linker(request: Request) -> Link:

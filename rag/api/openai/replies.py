@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rag.answers import Answer, Passage
-from rag.api.openai.names import MODEL, file_id
+from rag.api.openai.names import MODEL, file_id, relevance
 from rag.api.openai.writing import Cited, Piece, Told
 
 Json = dict[str, Any]
@@ -174,7 +174,7 @@ def _result(passage: Passage) -> Json:
     return {
         "file_id": file_id(passage.document),
         "filename": passage.document,
-        "score": round(passage.score, 6),
+        "score": relevance(passage),
         "text": passage.text,
         "attributes": {**attributes, **page},
     }

@@ -120,9 +120,15 @@ class _Work:
                 self.reply.take(part)
             else:
                 self.reply.take(part, self._usage(part.answer))
+                if self.reply.with_results:
+                    self._note([passage.document for passage in part.answer.passages])
                 if self.is_kept:
                     self._keep(part.answer)
             yield part
+
+    def _note(self, documents: list[str]) -> None:
+        """Note what the caller is shown besides what the answer cites."""
+        self.services.audit.write(self.caller.principal, "search", self.caller.request_id, documents, self.query.question)
 
     def _usage(self, answer: Answer) -> dict[str, Any]:
         usage = usage_of(self.services, answer, self.reply.text)

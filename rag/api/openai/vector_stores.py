@@ -1,6 +1,5 @@
 """`/v1/vector_stores`: the sources of the store, collections that callers make, and the search in them."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ from rag.api.examples import shown
 from rag.api.openai import examples
 from rag.api.openai.asked import Loose, refuse
 from rag.api.openai.files import After, Limit, Order, page_of
-from rag.api.openai.names import file_id, new_id
+from rag.api.openai.names import file_id, new_id, relevance
 from rag.api.openai.store_files import counts_of, put
 from rag.api.openai.stores import (
     File,
@@ -143,7 +142,7 @@ async def search(store: str, body: Wanted, request: Request, caller: Asker, serv
         readable = both(services.rights.readable(caller.principal), admitting(place, body.filters))
         filters, n = Filters(readable=readable), body.max_num_results or 10
         found = services.engine.retriever.search(question, n, filters, detect_language(question))
-        found = [passage for passage in found if _score(passage) >= least]
+        found = [passage for passage in found if relevance(passage) >= least]
         names = [passage.document for passage in found]
         services.audit.write(caller.principal, "search", caller.request_id, names, question)
         kind, data = "vector_store.search_results.page", _results(services, place, found)
@@ -174,7 +173,7 @@ def _results(services: Services, store: VectorStore, found: Sequence[Passage]) -
         {
             "file_id": file_id(passage.document),
             "filename": passage.document,
-            "score": _score(passage),
+            "score": relevance(passage),
             "attributes": store.attributes(states[passage.document]) if passage.document in states else {},
             "content": [{"type": "text", "text": passage.text}],
             "page": passage.page,
@@ -183,8 +182,3 @@ def _results(services: Services, store: VectorStore, found: Sequence[Passage]) -
         }
         for passage in found
     ]
-
-
-def _score(passage: Passage) -> float:
-    """The retriever's score, which has no bounds, between 0 and 1 in the same order."""
-    return round(1 / (1 + math.exp(-max(-50.0, min(50.0, passage.score)))), 6)
