@@ -135,6 +135,7 @@ def session_of(reply):
 @pytest.mark.parametrize(("user_claim", "name"), [("sub", "u-17"), ("nick", "ana")])
 def test_a_login_begins_a_session_with_the_groups_that_the_issuer_tells(build, issuer, user_claim, name):
     site = build(user_claim=user_claim)
+    assert "/session/oidc" in site.call("GET", "/session").json()["error"]["message"]
     location, cookie = begin(site, next="/docs?x=1")
     reply = come_back(site, cookie, issuer.approve(location))
     assert reply.status_code == 200 and 'url=/docs?x=1"' in reply.text, reply.text
