@@ -1,0 +1,71 @@
+"""Vectors for a benchmark of search at size: real passages and questions, embedded, then mixed and blurred to any number.
+
+The passages are the chunks of the sample folder and of text sets in the benchmark folder. A made vector is a real passage with
+part of another one and noise, so that it has neighbours at all distances as in a large collection, which pure noise has not.
+"""
+
+import json
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ingest.chunker import ChunkerSettings, chunk_document, embedded_text
+from ingest.embedder import SentenceTransformerEmbedder, Vectors
+from ingest.loaders import SUFFIXES, load_file
+
+SAMPLE = Path(__file__).resolve().parent.parent.parent / "data" / "sample"
+SETS = ("scifact", "squad2")
+_OTHER = 0.5  # most of another passage that is mixed in
+_NOISE = 0.35  # length of the noise beside a vector of length 1
+_AT_ONCE = 65_536
+
+
+def real_vectors(bench: Path, cache: Path, n_passages: int, n_questions: int) -> tuple[list[str], Vectors, list[str], Vectors]:
+    """Passages and questions with their vectors (n, 384) of the packaged English embedder; kept in a cache file."""
+    passages, questions = real_texts(bench, cache, n_passages, n_questions)
+    kept = cache / f"real-{n_passages}-{n_questions}.npz"
+    if not kept.is_file():
+        embedder = SentenceTransformerEmbedder()
+        np.savez(kept, passages=embedder.encode(passages), questions=embedder.encode_queries(questions))
+    with np.load(kept) as arrays:
+        return passages, arrays["passages"], questions, arrays["questions"]
+
+
+def real_texts(bench: Path, cache: Path, n_passages: int, n_questions: int) -> tuple[list[str], list[str]]:
+    """Texts of chunks and of questions, a fixed sample of each."""
+    passages, questions = [], []
+    embedder = SentenceTransformerEmbedder()
+    folders = [SAMPLE]
+    for name in SETS:
+        if not (cache / name).is_dir():
+            with tarfile.open(bench / name / "corpus.tar.gz") as archive:
+                archive.extractall(cache / name, filter="data")
+        folders.append(cache / name / "corpus")
+        lines = (bench / name / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+        questions += [json.loads(line)["question"] for line in lines]
+    for folder in folders:
+        for path in sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES):
+            chunks = chunk_document(load_file(path, path.name), embedder.token_starts, ChunkerSettings())
+            passages += [embedded_text(chunk) for chunk in chunks]
+    draw = np.random.default_rng(0)
+    return (
+        [passages[i] for i in draw.permutation(len(passages))[:n_passages]],
+        [questions[i] for i in draw.permutation(len(questions))[:n_questions]],
+    )
+
+
+def made_vectors(real: Vectors, n: int) -> Iterator[tuple[np.ndarray, Vectors]]:
+    """Make `n` vectors of unit length from real ones, in parts: which passage each comes from, and (m, dim) float32.
+
+    A smaller number gives the first of a larger one.
+    """
+    draw = np.random.default_rng(1)
+    for start in range(0, n, _AT_ONCE):
+        one, other = draw.integers(len(real), size=(2, _AT_ONCE))
+        share = draw.uniform(0, _OTHER, size=(_AT_ONCE, 1)).astype(np.float32)
+        noise = draw.standard_normal((_AT_ONCE, real.shape[1]), dtype=np.float32) * np.float32(_NOISE / real.shape[1] ** 0.5)
+        made = (1 - share) * real[one] + share * real[other] + noise
+        made /= np.linalg.norm(made, axis=1, keepdims=True)
+        yield one[: n - start], made[: n - start]
