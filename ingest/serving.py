@@ -1,7 +1,7 @@
 """Which index serves a store: exact and in memory while it is small, `ingest.inverted` and what changed since when it is large.
 
     DIR/lance/index/N    the written index, made by whoever first needs it; the highest N counts
-    DIR/lance/index/.lock, .new-...    held by the one process that builds, where it builds
+    DIR/lance/index/.lock, .new    held by the one process that builds; where it builds
 
 Chunks of the written index whose document was replaced or deleted since never come; new chunks lie beside it in memory. When
 more than a tenth changed, it is built anew while questions go on. It lies beside the tables that it belongs to, so that
@@ -171,12 +171,12 @@ class Serving:
                     return self._build(snapshot, Path(own))
 
     def _build(self, snapshot: Snapshot, folder: Path) -> InvertedIndex:
-        for leftover in folder.glob(".new-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+        new = folder / ".new"
+        shutil.rmtree(new, ignore_errors=True)  # left by a run that was killed
+        new.mkdir()
         numbers = [int(entry.name) for entry in folder.iterdir() if entry.name.isdigit()]
-        new = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
         texts = [_like_a_question(text) for text in snapshot.sample_texts(_N_QUESTIONS)]
-        _LOG.info("building the index of %d chunks in %s", _n_chunks(snapshot), folder)
+        _LOG.warning("building the index of %d chunks in `%s`, which may take minutes", _n_chunks(snapshot), folder)
         write_index(
             new, snapshot.manifest.embedder, snapshot.catalogue(), snapshot.vector_batches(), self._encode_queries(texts)
         )

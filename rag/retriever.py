@@ -177,7 +177,7 @@ class Retriever:
 
     def _new_view(self, version: Version, generation: int) -> _View:
         snapshot = self._store.snapshot()
-        index = self._serving.index(snapshot, self._store.tables / "index")
+        index = self._serving.index(snapshot, self._store.index_folder)
         texts = snapshot.openings(OPENING_CHARS)
         openings = [Opening(s.name, s.title, s.language, texts.get(s.name, ""), s.n_chunks) for s in snapshot.states.values()]
         return _View(snapshot, version, generation, index, Openings(openings, self._view.openings if self._view else None))

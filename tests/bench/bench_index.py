@@ -2,7 +2,7 @@
 
     python tests/bench/bench_index.py --bench DIR --out FILE [--sizes 10000 100000 1000000]
 
-For each size a store is made whose vectors are real passages, mixed and blurred (`vectors.py`), and whose texts are halves of
+For each size a store is made whose vectors are real passages, mixed and blurred (`made.py`), and whose texts are halves of
 two passages. Questions are real; their embedding is not timed. LanceDB's index and usearch are widened until they reach the
 recall that is asked of ours, or their limit. Memory and start are those of a process of its own.
 """
@@ -15,47 +15,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
+from made import KnownQuestions, made_store, real_vectors
 from run import commit, machine
-from vectors import made_vectors, real_vectors
 
 from ingest.analysis import terms
-from ingest.documents import chunk_id
 from ingest.embedder import Vectors
 from ingest.inverted import InvertedIndex
-from ingest.journal import FileState
-from ingest.rows import chunks_schema, documents_schema
 from ingest.serving import ServingIndex
 from ingest.store import Store
 from rag.retriever import Retriever
 
-PER_DOCUMENT = 100
 SHARES = (0.5, 0.1, 0.01, 0.001)
 RECALL = 0.98
 N_PASSAGES, N_QUESTIONS = 4000, 600
 Found = list[str]
-
-
-class KnownQuestions:
-    """An embedder that has embedded the questions before; texts from which the index learns how much to read are others."""
-
-    name, identity, languages, counted_languages, max_tokens = "known", "known", ("en",), ("en",), 256
-
-    def __init__(self, known: dict[str, Vectors], others: Vectors) -> None:
-        self._known, self._others, self.dim = known, others, others.shape[1]
-
-    def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        return np.stack([self._known.get(text, self._others[place % len(self._others)]) for place, text in enumerate(texts)])
-
-    encode = encode_queries
-
-    def token_starts(self, text: str) -> list[int]:
-        return [0]
 
 
 def main() -> int:
@@ -90,48 +67,11 @@ def main() -> int:
     return 0
 
 
-def made_store(folder: Path, passages: Sequence[str], words: Sequence[Sequence[str]], real: Vectors, n: int) -> Store:
-    """A finished store of `n` made chunks."""
-    store = Store.create(folder, embedder=KnownQuestions.name, dim=real.shape[1], chunker={})
-    done = 0
-    for ones, vectors in made_vectors(real, n):
-        others = (ones * 7 + np.arange(done, done + len(ones))) % len(passages)
-        numbers = range(done, done + len(ones))
-        halves = [(words[a][: len(words[a]) // 2], words[b][len(words[b]) // 2 :]) for a, b in zip(ones, others, strict=True)]
-        names = [f"{number // PER_DOCUMENT}.txt" for number in numbers]
-        columns = {
-            "id": [chunk_id(name, "", number, number) for name, number in zip(names, numbers, strict=True)],
-            "document": names,
-            "edition": names,
-            "digest": names,
-            "start": [1000 * (number % PER_DOCUMENT) for number in numbers],
-            "end": [1000 * (number % PER_DOCUMENT) + 999 for number in numbers],
-            "page": [None] * len(names),
-            "text": [passages[a] for a in ones],
-            "context": [""] * len(names),
-            "language": ["en"] * len(names),
-            "terms": [" ".join([*a, *b]) for a, b in halves],
-            "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1), type=pa.float32()), real.shape[1]),
-        }
-        for batch in pa.table(columns, schema=chunks_schema(real.shape[1])).to_batches():
-            store.load("chunks", batch)
-        done += len(ones)
-    counts = {f"{number}.txt": min(PER_DOCUMENT, n - number * PER_DOCUMENT) for number in range(-(-n // PER_DOCUMENT))}
-    states = [
-        FileState(name, "docs", "", 1, 1, 1, "stored", n_chunks=count, language="en", edition=name)
-        for name, count in counts.items()
-    ]
-    rows = [{**asdict(state), "text": "", "structure": "{}", "ingested_at": ""} for state in states]
-    store.load("documents", pa.RecordBatch.from_pylist(rows, schema=documents_schema()))
-    store.finish()
-    return store
-
-
 def measured(store: Store, embedder: KnownQuestions, questions: Sequence[str], queries: Vectors, cache: Path) -> dict[str, Any]:
     """All figures of one store."""
     ids, documents, _, vectors = store.snapshot().vectors()
     exact = truth(ids, vectors, queries)
-    folder = store.tables / "index"
+    folder = store.index_folder
     retriever = Retriever(store, embedder)
     first = seconds(lambda: retriever.search(questions[0], 8))
     again = seconds(lambda: Retriever(store, embedder).search(questions[0], 8))

@@ -69,7 +69,7 @@ def made(tmp_path_factory):
     store = Store.create(path, embedder="fake", dim=DIM, chunker={})
     put(store, [name_of(number) for number in range(N_DOCUMENTS)])
     store.finish()
-    Serving(LIMIT, FakeEmbedder().encode_queries).index(store.snapshot(), store.tables / "index")
+    Serving(LIMIT, FakeEmbedder().encode_queries).index(store.snapshot(), store.index_folder)
     return path
 
 
@@ -105,11 +105,11 @@ def recall(index, store, queries, names=None) -> float:
 
 
 def index_of(store: Store, limit: int = LIMIT):
-    return Serving(limit, FakeEmbedder().encode_queries).index(store.snapshot(), store.tables / "index")
+    return Serving(limit, FakeEmbedder().encode_queries).index(store.snapshot(), store.index_folder)
 
 
 def written(store: Store) -> list[str]:
-    folder = store.tables / "index"
+    folder = store.index_folder
     return sorted(entry.name for entry in folder.iterdir() if entry.name.isdigit()) if folder.is_dir() else []
 
 
@@ -117,7 +117,7 @@ QUERIES = FakeEmbedder().encode_queries(QUESTIONS)
 
 
 def test_a_small_store_is_searched_exactly_and_writes_nothing(store):
-    shutil.rmtree(store.tables / "index")
+    shutil.rmtree(store.index_folder)
     index = index_of(store, limit=100_000)
     assert recall(index, store, QUERIES) == 1.0
     assert written(store) == []
@@ -150,13 +150,13 @@ def test_a_filter_of_what_lies_far_from_the_question_still_fills_the_list(store)
 
 def test_deleted_and_replaced_documents_never_come_and_new_ones_do(store):
     serving = Serving(LIMIT, FakeEmbedder().encode_queries)
-    serving.index(store.snapshot(), store.tables / "index")
+    serving.index(store.snapshot(), store.index_folder)
     deleted, replaced, new = name_of(5), name_of(6), name_of(N_DOCUMENTS + 1)
     before = set(exact(store, QUERIES[0], 10_000, {deleted, replaced}))
     with store.writing():
         put(store, [replaced], salt=1, removed=(deleted,))
         put(store, [new])
-    index = serving.index(store.snapshot(), store.tables / "index")
+    index = serving.index(store.snapshot(), store.index_folder)
     assert len(index) == N_DOCUMENTS * PER_DOCUMENT
     for query in QUERIES:
         found = [identity for identity, _ in index.search(query, 1000)]
@@ -175,7 +175,7 @@ def test_deleted_and_replaced_documents_never_come_and_new_ones_do(store):
 
 def test_an_index_that_lags_behind_is_renewed_while_it_serves(store):
     serving = Serving(LIMIT, FakeEmbedder().encode_queries, wait_s=0.0)
-    folder = store.tables / "index"
+    folder = store.index_folder
     serving.index(store.snapshot(), folder)
     with store.writing():
         put(store, [name_of(N_DOCUMENTS + number) for number in range(40)], removed=tuple(map(name_of, range(20))))
@@ -193,7 +193,7 @@ def test_an_index_that_lags_behind_is_renewed_while_it_serves(store):
 @pytest.mark.parametrize("file", ["meta.json", "lists.faiss", "vectors.f32", "ids.npy", "documents.npy", "clusters.npy"])
 @pytest.mark.parametrize("harm", ["gone", "cut", "flipped"])
 def test_a_damaged_index_is_not_opened(store, file, harm):
-    path = store.tables / "index" / "1" / file
+    path = store.index_folder / "1" / file
     content = bytearray(path.read_bytes())
     if harm == "gone":
         path.unlink()
@@ -205,9 +205,9 @@ def test_a_damaged_index_is_not_opened(store, file, harm):
 
 
 def test_an_index_that_is_damaged_or_of_another_embedder_is_built_anew(store, caplog):
-    folder = store.tables / "index"
+    folder = store.index_folder
     (folder / "1" / "lists.faiss").write_bytes(b"no index")
-    (folder / ".new-left-by-a-killed-run").mkdir()
+    (folder / ".new" / "left-by-a-killed-run").mkdir(parents=True)
     assert recall(index_of(store), store, QUERIES) >= 0.98
     assert "built anew" in caplog.text
     meta = folder / "2" / "meta.json"
@@ -215,6 +215,16 @@ def test_an_index_that_is_damaged_or_of_another_embedder_is_built_anew(store, ca
     meta.write_text(meta.read_text(encoding="utf-8").replace('"embedder": "fake"', '"embedder": "fate"'), encoding="utf-8")
     index_of(store)
     assert written(store) == ["3"]
+
+
+def test_compacting_drops_an_index_that_still_has_deleted_documents(store):
+    store.compact()
+    assert written(store) == ["1"]
+    with store.writing():
+        put(store, [], removed=(name_of(9),))
+        store.compact()
+    assert written(store) == []
+    assert len(index_of(store)) == (N_DOCUMENTS - 1) * PER_DOCUMENT
 
 
 def test_questions_during_an_update_see_the_old_or_the_new_store(store):
@@ -257,8 +267,8 @@ def test_a_large_store_finds_what_the_same_store_finds_exactly(store):
 
 
 def test_a_store_that_cannot_be_written_to_is_searched_all_the_same(store, monkeypatch):
-    shutil.rmtree(store.tables / "index")
-    (store.tables / "index").mkdir()
+    shutil.rmtree(store.index_folder)
+    (store.index_folder).mkdir()
     opened = type(store.path).open
 
     def refusing(self, mode="r", *rest, **named):

@@ -1,4 +1,4 @@
-"""Vectors for a benchmark of search at size: real passages and questions, embedded, then mixed and blurred to any number.
+"""Stores of any size for a benchmark of search: real passages and questions, embedded, then mixed and blurred.
 
 The passages are the chunks of the sample folder and of text sets in the benchmark folder. A made vector is a real passage with
 part of another one and noise, so that it has neighbours at all distances as in a large collection, which pure noise has not.
@@ -6,17 +6,24 @@ part of another one and noise, so that it has neighbours at all distances as in 
 
 import json
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from ingest.chunker import ChunkerSettings, chunk_document, embedded_text
+from ingest.documents import chunk_id
 from ingest.embedder import SentenceTransformerEmbedder, Vectors
+from ingest.journal import FileState
 from ingest.loaders import SUFFIXES, load_file
+from ingest.rows import chunks_schema, documents_schema
+from ingest.store import Store
 
 SAMPLE = Path(__file__).resolve().parent.parent.parent / "data" / "sample"
 SETS = ("scifact", "squad2")
+PER_DOCUMENT = 100
 _OTHER = 0.5  # most of another passage that is mixed in
 _NOISE = 0.35  # length of the noise beside a vector of length 1
 _AT_ONCE = 65_536
@@ -69,3 +76,57 @@ def made_vectors(real: Vectors, n: int) -> Iterator[tuple[np.ndarray, Vectors]]:
         made = (1 - share) * real[one] + share * real[other] + noise
         made /= np.linalg.norm(made, axis=1, keepdims=True)
         yield one[: n - start], made[: n - start]
+
+
+class KnownQuestions:
+    """An embedder that has embedded the questions before; texts from which the index learns how much to read are others."""
+
+    name, identity, languages, counted_languages, max_tokens = "known", "known", ("en",), ("en",), 256
+
+    def __init__(self, known: dict[str, Vectors], others: Vectors) -> None:
+        self._known, self._others, self.dim = known, others, others.shape[1]
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        return np.stack([self._known.get(text, self._others[place % len(self._others)]) for place, text in enumerate(texts)])
+
+    encode = encode_queries
+
+    def token_starts(self, text: str) -> list[int]:
+        return [0]
+
+
+def made_store(folder: Path, passages: Sequence[str], words: Sequence[Sequence[str]], real: Vectors, n: int) -> Store:
+    """A finished store of `n` made chunks."""
+    store = Store.create(folder, embedder=KnownQuestions.name, dim=real.shape[1], chunker={})
+    done = 0
+    for ones, vectors in made_vectors(real, n):
+        others = (ones * 7 + np.arange(done, done + len(ones))) % len(passages)
+        numbers = range(done, done + len(ones))
+        halves = [(words[a][: len(words[a]) // 2], words[b][len(words[b]) // 2 :]) for a, b in zip(ones, others, strict=True)]
+        names = [f"{number // PER_DOCUMENT}.txt" for number in numbers]
+        columns = {
+            "id": [chunk_id(name, "", number, number) for name, number in zip(names, numbers, strict=True)],
+            "document": names,
+            "edition": names,
+            "digest": names,
+            "start": [1000 * (number % PER_DOCUMENT) for number in numbers],
+            "end": [1000 * (number % PER_DOCUMENT) + 999 for number in numbers],
+            "page": [None] * len(names),
+            "text": [passages[a] for a in ones],
+            "context": [""] * len(names),
+            "language": ["en"] * len(names),
+            "terms": [" ".join([*a, *b]) for a, b in halves],
+            "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1), type=pa.float32()), real.shape[1]),
+        }
+        for batch in pa.table(columns, schema=chunks_schema(real.shape[1])).to_batches():
+            store.load("chunks", batch)
+        done += len(ones)
+    counts = {f"{number}.txt": min(PER_DOCUMENT, n - number * PER_DOCUMENT) for number in range(-(-n // PER_DOCUMENT))}
+    states = [
+        FileState(name, "docs", "", 1, 1, 1, "stored", n_chunks=count, language="en", edition=name)
+        for name, count in counts.items()
+    ]
+    rows = [{**asdict(state), "text": "", "structure": "{}", "ingested_at": ""} for state in states]
+    store.load("documents", pa.RecordBatch.from_pylist(rows, schema=documents_schema()))
+    store.finish()
+    return store
