@@ -4,7 +4,8 @@
 
 For each size a store is made whose vectors are real passages, mixed and blurred (`made.py`), and whose texts are halves of
 two passages. Questions are real; their embedding is not timed. LanceDB's index and usearch are widened until they reach the
-recall that is asked of ours, or their limit. Memory and start are those of a process of its own.
+recall that is asked of ours, or their limit. Work (`cpu_ms`) is
+what remains comparable on a machine that others use, too. Memory and start are those of a process of its own.
 """
 
 import argparse
@@ -106,16 +107,17 @@ def truth(ids: Sequence[str], vectors: Vectors, queries: Vectors) -> list[set[st
 
 
 def timed(search: Callable[[Vectors], Found], queries: Vectors, exact: Sequence[set[str]]) -> dict[str, Any]:
-    """Milliseconds of a search, one question at a time, and recall@10."""
+    """Milliseconds of a search, one question at a time, those of work on all cores, and recall@10."""
     for query in queries[:20]:
         search(query)
-    times, shares = [], []
+    times, shares, worked = [], [], time.process_time()
     for query, best in zip(queries, exact, strict=True):
         started = time.perf_counter()
         found = search(query)
         times.append(1000 * (time.perf_counter() - started))
         shares.append(len(best.intersection(found[:10])) / len(best))
-    return spread(times) | {"recall_at_10": round(float(np.mean(shares)), 4)}
+    each = 1000 * (time.process_time() - worked) / len(queries)
+    return spread(times) | {"cpu_ms": round(each, 2), "recall_at_10": round(float(np.mean(shares)), 4)}
 
 
 def filtered(
@@ -244,7 +246,7 @@ def show(n: int, result: dict[str, Any]) -> None:
     rows |= {f"ours, {float(share):.1%} admitted": found for share, found in result["filtered"].items()}
     for name, found in rows.items():
         if found:
-            times = f"{found['p50_ms']:9.2f} ms p50{found['p99_ms']:9.2f} ms p99"
+            times = f"{found['p50_ms']:9.2f} ms p50{found['p99_ms']:9.2f} ms p99{found['cpu_ms']:9.2f} ms work"
             print(f"{name:24}{times}   recall@10 {found['recall_at_10']:.3f}")
     print(f"{'dense + text + fusion':24}{result['dense_text_fusion_ms']['p50_ms']:9.2f} ms p50")
     print({key: result[key] for key in ("first_search_s", "first_search_with_built_index_s", "alone") if key in result})
