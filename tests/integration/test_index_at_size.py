@@ -16,7 +16,7 @@ from ingest.store import Batch, Store
 from rag.retriever import Filters, Retriever, RetrieverSettings
 from tests.conftest import FakeEmbedder
 
-DIM, PER_DOCUMENT, N_DOCUMENTS = 64, 20, 300
+DIM, PER_DOCUMENT, N_DOCUMENTS = 64, 20, 200
 LIMIT = 2000
 
 
@@ -64,7 +64,7 @@ def name_of(number: int) -> str:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A store of 6,000 chunks with its written index."""
+    """A store of 4,000 chunks with its written index."""
     path = tmp_path_factory.mktemp("size") / "store"
     store = Store.create(path, embedder="fake", dim=DIM, chunker={})
     put(store, [name_of(number) for number in range(N_DOCUMENTS)])
