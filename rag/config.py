@@ -103,9 +103,18 @@ class AuthConfig(Section):
 
 
 class AccessConfig(Section):
-    """Who may read which documents."""
+    """Who may read which documents, and the issuer of OpenID Connect that says who somebody is and in which groups.
+
+    The name of a user is `user_claim`: one that users cannot choose themselves, as rules and uploads go by it.
+    """
 
     file: str = ""
+    issuer: str = ""
+    client_id: str = ""
+    client_secret_env: str = "RAG_OIDC_SECRET"
+    scopes: str = "openid profile"
+    user_claim: str = "sub"
+    groups_claim: str = "groups"
 
 
 class MonitorConfig(Section):

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from rag.answers import Answer, Citation, Claim, Passage
-from rag.messages import message
+from rag.messages import SIGNS, message
 
 if TYPE_CHECKING:
     from rag.pipeline import Event
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from rag.verification import ClaimCheck, Verification
 
 _STYLES = {"supported": "green", "contradicted": "red", "not_enough": "yellow"}
-_SIGNS = {"supported": "✓", "contradicted": "✗", "not_enough": "?"}
 _STATUS_STYLES = {"confirmed": "green", "moved": "green", "not_supported": "red", "altered": "red"}
 _SHOWN_CHARS = 300
 
@@ -49,7 +48,7 @@ def _show_how(out: Console, answer: Answer) -> None:
 
 def show_marked(out: Console, claim: Claim) -> None:
     """Print a claim with the sign of its verdict, which says the same without colour."""
-    out.print(Text(f"{_SIGNS[claim.verdict]} ", style=_STYLES[claim.verdict]).append(claim.text, style="default"))
+    out.print(Text(f"{SIGNS[claim.verdict]} ", style=_STYLES[claim.verdict]).append(claim.text, style="default"))
 
 
 def show_events(out: Console, events: Iterable["Event"]) -> None:

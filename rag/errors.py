@@ -7,6 +7,7 @@ RagError
 │   └── GeneratorUnavailable   it gives no draft this time: down, slow, overloaded, broken off, not to be understood
 ├── CheckerError       the check cannot run (its claims count as not supported)
 ├── AccessError        the accounts or the access rules cannot be read or changed
+│   └── LoginError     who somebody is was not proved
 ├── PageError          an image of a page cannot be made
 ├── CalibrationError   a threshold cannot be calibrated with what was given
 ├── MonitorError       the monitoring log cannot be written
@@ -55,6 +56,10 @@ class CheckerError(RagError):
 
 class AccessError(RagError):
     """Accounts or access rules cannot be read, or not be changed as was asked."""
+
+
+class LoginError(AccessError):
+    """A login proves nothing: it was not begun here, or what the issuer says does not hold."""
 
 
 class PageError(RagError):

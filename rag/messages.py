@@ -1,5 +1,7 @@
 """The few words that the product itself says to a user, in the language of the question. English stands in for the others."""
 
+# The signs of verdicts, which say the same without colour; the message "marked" explains them.
+SIGNS = {"supported": "✓", "contradicted": "✗", "not_enough": "?"}
 _MESSAGES = {
     "en": {
         "abstain": "The documents do not say.",

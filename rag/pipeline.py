@@ -280,13 +280,17 @@ def _joined(claims: Sequence[Claim]) -> tuple[str, tuple[Claim, ...]]:
     position = 0
     for claim in claims:
         if parts:
-            separator = "\n" if "\n" in claim.text or "\n" in parts[-1] or " | " in claim.text else " "
-            parts.append(separator)
-            position += len(separator)
+            parts.append(separator(parts[-1], claim.text))
+            position += len(parts[-1])
         placed.append(replace(claim, start=position, end=position + len(claim.text)))
         parts.append(claim.text)
         position += len(claim.text)
     return "".join(parts), tuple(placed)
+
+
+def separator(before: str, after: str) -> str:
+    """What stands between two claims of an answer that is made of claims: lines and rows of tables stay lines."""
+    return "\n" if "\n" in after or "\n" in before or " | " in after else " "
 
 
 def _is_quoter(engine: Engine) -> bool:

@@ -34,6 +34,7 @@ Outcome = Literal["refused", "unchanged", "queued", "stored", "failed", "gone"]
 _BLOCK_BYTES = 1 << 20
 _RETRY_S = 1.0
 _MAX_NAME_BYTES = 200
+_MAX_LOOKED_AT = 100  # uploads of one principal that may still wait
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,16 @@ class Upload:
             "is_done": not any(f.status == "queued" for f in self.files),
             "files": [asdict(f) for f in self.files],
         }
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A file that is yet to be ingested: its document, size in bytes, since when, and what hinders it, if anything does."""
+
+    document: str
+    size: int
+    at: str
+    reason: str
 
 
 class Uploads:
@@ -129,6 +140,21 @@ class Uploads:
             else:
                 files.append(UploadedFile(file.name, file.document, file.sha256, "gone", "it was replaced or deleted since"))
         return Upload(row["id"], row["at"], row["principal"], tuple(files))
+
+    def waiting(self, principal: Principal) -> list[Waiting]:
+        """Files that a principal uploaded and that are yet to be ingested, each once."""
+        if not self.n_waiting and not self._error:
+            return []
+        query = "select id from uploads where principal = ? order by at desc, rowid desc limit ?"
+        with self._database.open() as db:
+            rows = db.execute(query, (principal.name, _MAX_LOOKED_AT)).fetchall()
+        found: dict[str, Waiting] = {}
+        for upload in filter(None, (self.status(row["id"]) for row in rows)):
+            for file in upload.files:
+                if file.status == "queued" and file.document and self._path(file.document).is_file():
+                    size = self._path(file.document).stat().st_size
+                    found.setdefault(file.document, Waiting(file.document, size, upload.at, file.reason))
+        return list(found.values())
 
     def delete(self, document: str, timeout_s: float = 30.0) -> bool:
         """Delete an uploaded file and take it out of the store; False if the store is busy and it will be gone later."""

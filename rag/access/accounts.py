@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from rag.access.database import Database
 from rag.access.passwords import digest, hash_password, is_password, is_secret, new_secret
-from rag.access.principals import LOCAL, SCOPES, Principal, Scope
+from rag.access.principals import LOCAL, SCOPES, How, Principal, Scope
 from rag.errors import AccessError
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
@@ -195,22 +195,49 @@ class Accounts:
         query = "select users.*, csrf, expires from sessions join users on user = users.name where digest = ?"
         with self._database.open() as db:
             row = db.execute(query, (digest(secret),)).fetchone()
-        return None if row is None or row["expires"] < _now() else Session(_principal(_user(row)), row["csrf"], row["expires"])
+        if row is None:
+            return self._by_outside_session(secret)
+        return None if row["expires"] < _now() else Session(_principal(_user(row)), row["csrf"], row["expires"])
+
+    def log_in_outsider(self, name: str, groups: Iterable[str], hours: float) -> tuple[str, Session] | None:
+        """Begin a session of whom an issuer vouches for, in these groups until it ends; None for a name not allowed."""
+        told = [group for group in groups if _NAME.fullmatch(group)]
+        principal = self._outsider(name, told, "session")
+        if principal is None:
+            return None
+        secret = new_secret()
+        session = Session(principal, new_secret(), _after(timedelta(hours=hours)))
+        with self._database.open() as db:
+            db.execute("delete from outside_sessions where expires < ?", (_now(),))
+            row = (digest(secret), name, ",".join(told), session.csrf, session.expires)
+            db.execute("insert into outside_sessions values (?, ?, ?, ?, ?)", row)
+        return secret, session
+
+    def _by_outside_session(self, secret: str) -> Session | None:
+        with self._database.open() as db:
+            row = db.execute("select * from outside_sessions where digest = ?", (digest(secret),)).fetchone()
+        principal = None if row is None else self._outsider(row["user"], _groups(row), "session")
+        return None if principal is None or row["expires"] < _now() else Session(principal, row["csrf"], row["expires"])
 
     def log_out(self, secret: str) -> None:
         """End a session."""
         with self._database.open() as db:
             db.execute("delete from sessions where digest = ?", (digest(secret),))
+            db.execute("delete from outside_sessions where digest = ?", (digest(secret),))
 
     def by_proxy(self, name: str, groups: Iterable[str]) -> Principal | None:
         """Who a trusted proxy says is asking, None for a name not allowed. One that is no user here may ask and read."""
+        return self._outsider(name, groups, "proxy")
+
+    def _outsider(self, name: str, groups: Iterable[str], how: How) -> Principal | None:
+        """Somebody whom others vouch for: who is a user here too has that user's scopes and groups besides."""
         if not _NAME.fullmatch(name) or name == LOCAL.name or name.startswith(KEY_PREFIX):
             return None
         user = self.user(name)
         told = frozenset(group for group in groups if _NAME.fullmatch(group))
         if user is None:
-            return Principal(name, told, frozenset(("ask", "read")), "proxy")
-        return Principal(name, told | set(user.groups), frozenset(user.scopes), "proxy")
+            return Principal(name, told, frozenset(("ask", "read")), how)
+        return Principal(name, told | set(user.groups), frozenset(user.scopes), how)
 
     def _require_user(self, what: str, name: str, change: str, values: tuple[str, ...]) -> None:
         with self._database.open() as db:

@@ -17,11 +17,22 @@ create table if not exists users (
 create table if not exists sessions (
     digest text primary key, user text not null references users(name) on delete cascade, csrf text not null,
     expires text not null);
+create table if not exists outside_sessions (
+    digest text primary key, user text not null, groups text not null, csrf text not null, expires text not null);
 create table if not exists feedback (
     id integer primary key, at text not null, principal text not null, rating text not null, comment text not null,
     receipt_id text not null, answer text not null);
 create table if not exists uploads (
     id text primary key, at text not null, principal text not null, files text not null);
+create table if not exists kept (
+    id text primary key, at text not null, principal text not null, turns text not null, documents text not null,
+    body text not null);
+create table if not exists collections (
+    id text primary key, created integer not null, principal text not null, name text not null, metadata text not null);
+create table if not exists collected (
+    collection text not null references collections(id) on delete cascade, document text not null, attributes text not null,
+    primary key (collection, document));
+create index if not exists collections_of on collections (principal);
 """
 
 

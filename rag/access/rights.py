@@ -75,6 +75,13 @@ class Rights:
             yield Layer(rules, source.name, source.prefix)
 
 
+def both(first: Readable | None, second: Readable | None) -> Readable | None:
+    """What two predicates admit together; None is everything."""
+    if first is None or second is None:
+        return first or second
+    return lambda state: first(state) and second(state)
+
+
 def _read(file: Path) -> tuple[Rule, ...]:
     try:
         return parse_rules(file.read_text(encoding="utf-8"), str(file))

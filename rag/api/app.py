@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 
 from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -12,13 +13,16 @@ from fastapi.responses import HTMLResponse
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
-from rag.api import asking, checking, documents, feedback, health, sessions, uploading
+from rag.api import asking, checking, documents, feedback, health, mcp, oidc, sessions, uploading
 from rag.api.errors import handle_errors
 from rag.api.manners import POLICY, Manners
+from rag.api.openai import chat, embeddings, files, models, store_files, vector_stores
+from rag.api.openai import responses as replies
 from rag.api.services import Services
 
 _MAX_BODY_BYTES = 1_000_000
 _DOCS = "/static-offline-docs"
+_OPENAI = [family.router for family in (models, chat, replies, files, vector_stores, store_files, embeddings)]
 
 
 def build_app(services: Services) -> FastAPI:
@@ -42,7 +46,14 @@ def build_app(services: Services) -> FastAPI:
     app.state.services = services
     for family in (asking, checking, documents, feedback, sessions, health):
         app.include_router(family.router, max_body_size=_MAX_BODY_BYTES)
-    app.include_router(uploading.router, max_body_size=services.config.server.max_upload_mb * 1_000_000)
+    if services.issuer is not None:
+        app.include_router(oidc.router, max_body_size=_MAX_BODY_BYTES)
+    if find_spec("mcp") is not None:
+        app.include_router(mcp.router, max_body_size=_MAX_BODY_BYTES)
+    for router in _OPENAI:
+        app.include_router(router, max_body_size=_MAX_BODY_BYTES)
+    for router in (uploading.router, files.uploading):
+        app.include_router(router, max_body_size=services.config.server.max_upload_mb * 1_000_000)
     _add_page(app)
     handle_errors(app)
     if services.config.server.origins:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from ingest.analysis import detect_language
-from rag.access.rights import Readable
+from rag.access.rights import Readable, both
 from rag.answers import Answer, Claim, Policy
 from rag.api import examples
 from rag.api.auth import Asker, Caller
@@ -26,6 +26,9 @@ from rag.streaming import answer_events
 
 router = APIRouter(tags=["Questions"])
 
+MAX_TURNS = 100
+MAX_TURN_CHARS = 100_000
+
 
 class Body(BaseModel):
     """A body that says everything by name; what it does not know is an error."""
@@ -37,21 +40,26 @@ class Turn(Body):
     """One turn of a conversation."""
 
     role: str = Field(max_length=20)
-    text: str = Field(max_length=100_000)
+    text: str = Field(max_length=MAX_TURN_CHARS)
 
 
-class Search(Body):
-    """A question, with the turns before it and filters if there are any."""
+class Narrowed(BaseModel):
+    """What a search may be restricted to, and how much it is to find."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"question": "hotel limit in Madrid", "types": ["pdf"]}]})
-
-    question: str = Field(description="the question; its language decides that of the product's own words")
-    turns: list[Turn] = Field(default=[], max_length=100, description="earlier turns, oldest first")
     documents: list[str] = Field(default=[], max_length=100, description="names or globs to restrict the search to")
     languages: list[str] = Field(default=[], max_length=20, description="language codes to restrict the search to")
     types: list[str] = Field(default=[], max_length=20, description="file types to restrict the search to, such as pdf")
     sources: list[str] = Field(default=[], max_length=100, description="sources to restrict the search to")
     top_k: int | None = Field(default=None, ge=1, le=100, description="how many passages to find, or to answer from")
+
+
+class Search(Narrowed, Body):
+    """A question, with the turns before it and filters if there are any."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"question": "hotel limit in Madrid", "types": ["pdf"]}]})
+
+    question: str = Field(description="the question; its language decides that of the product's own words")
+    turns: list[Turn] = Field(default=[], max_length=MAX_TURNS, description="earlier turns, oldest first")
 
     def filters(self, readable: Readable | None) -> Filters:
         """The filters of the question, narrowed to what may be read."""
@@ -92,9 +100,9 @@ async def query(body: Query, request: Request, caller: Asker, services: Wired) -
     """Answer from the documents. An abstention is an answer too: status 200, `abstained` true."""
     checked_question(body.question, services.engine.max_question_chars)
     if not (body.stream or "text/event-stream" in request.headers.get("accept", "")):
-        answer = await services.work.run(request, lambda stop: _last(_answering(services, caller, body, stop)))
+        answer = await services.work.run(request, lambda stop: _last(answering(services, caller, body, stop)))
         return JSONResponse(answer.to_json())
-    events = services.work.stream(request, lambda stop: _answering(services, caller, body, stop))
+    events = services.work.stream(request, lambda stop: answering(services, caller, body, stop))
     await anext(events)  # before this there is no turn, and the refusal is to be a status of its own
     return StreamingResponse(_as_text(events, caller), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
@@ -120,10 +128,15 @@ async def search(body: Search, request: Request, caller: Asker, services: Wired)
     return JSONResponse(await services.work.run(request, work))
 
 
-def _answering(services: Services, caller: Caller, body: Query, stop: Stop) -> Generator[Event, None, None]:
-    """The events of one answer; whatever was shown is in the audit log, also where it was broken off."""
+def answering(
+    services: Services, caller: Caller, body: Query, stop: Stop, wanted: Readable | None = None
+) -> Generator[Event, None, None]:
+    """The events of one answer; whatever was shown is in the audit log, also where it was broken off.
+
+    `wanted` restricts it to some documents, of those that the caller may read.
+    """
     # Asked again, as the question may have waited for its turn: a right that was taken away meanwhile is gone.
-    filters = body.filters(services.rights.readable(caller.principal))
+    filters = body.filters(both(services.rights.readable(caller.principal), wanted))
     options = Options(body.pairs(), filters, body.top_k, uuid.uuid4().hex, body.policy, body.effort)
     seen: list[str] = []
     try:
@@ -131,16 +144,17 @@ def _answering(services: Services, caller: Caller, body: Query, stop: Stop) -> G
             for event in events:
                 stop.check()
                 if event[0] == "claim":
-                    seen += _documents(event[1])
+                    seen += documents_of(event[1])
                 elif event[0] == "answer":
-                    seen += [name for claim in (*event[1].claims, *event[1].withheld) for name in _documents(claim)]
+                    seen += [name for claim in (*event[1].claims, *event[1].withheld) for name in documents_of(claim)]
                     services.metrics.count(event[1])
                 yield event
     finally:
         services.audit.write(caller.principal, "query", caller.request_id, seen, body.question)
 
 
-def _documents(claim: Claim) -> list[str]:
+def documents_of(claim: Claim) -> list[str]:
+    """Names of the documents that a claim shows something of."""
     cited = [*claim.citations, *claim.contradicted_by, *([claim.suggestion] if claim.suggestion else [])]
     return [citation.document for citation in cited]
 

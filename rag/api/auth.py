@@ -73,11 +73,11 @@ def _authenticated(request: Request, services: Services) -> Principal:
     if kind.lower() == "bearer" and (principal := services.accounts.by_key(token.strip())) is not None:
         return principal
     if kind and services.is_auth_required:
-        raise _unauthenticated()
+        raise _unauthenticated(services)
     require_own_site(request, services)
     principal = _by_cookie(request, services) or _by_proxy(request, services)
     if principal is None and services.is_auth_required:
-        raise _unauthenticated()
+        raise _unauthenticated(services)
     return principal or LOCAL
 
 
@@ -103,9 +103,10 @@ def _by_proxy(request: Request, services: Services) -> Principal | None:
     return services.accounts.by_proxy(names[0], (group.strip() for group in groups.split(","))) if len(names) == 1 else None
 
 
-def _unauthenticated() -> ApiError:
+def _unauthenticated(services: Services) -> ApiError:
+    page = "POST /session" if services.issuer is None else "POST /session, or in a browser at /session/oidc"
     return ApiError(
         "unauthenticated",
-        "cannot tell who asks: there is no valid key. Send `Authorization: Bearer rag_...`, or log in with POST /session.",
+        f"cannot tell who asks: there is no valid key. Send `Authorization: Bearer rag_...`, or log in with {page}.",
         {"WWW-Authenticate": 'Bearer realm="rag"'},
     )

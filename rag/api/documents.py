@@ -55,7 +55,7 @@ def list_documents(
             if (state.status == "failed" or not failed)
             and (caller.readable is None or caller.readable(state))
             and _is_in(state.name, folder)
-            and (not type or _type(state.name) == type.lower().lstrip("."))
+            and (not type or type_of(state.name) == type.lower().lstrip("."))
             and language in ("", state.language)
             and source in ("", state.source)
             and all(word in f"{state.name} {state.title}".lower() for word in words)
@@ -211,7 +211,7 @@ def _state_json(state: FileState) -> dict[str, Any]:
     return {
         "document": state.name,
         "source": state.source,
-        "type": _type(state.name),
+        "type": type_of(state.name),
         "title": state.title,
         "language": state.language,
         "status": state.status,
@@ -223,7 +223,8 @@ def _state_json(state: FileState) -> dict[str, Any]:
     }
 
 
-def _type(name: str) -> str:
+def type_of(name: str) -> str:
+    """The type of a file, by its name, such as pdf."""
     return PurePosixPath(name).suffix.lower().lstrip(".")
 
 

@@ -1,5 +1,8 @@
 """What goes wrong, as HTTP says it: one shape for every error, {"error": {"type", "message", "request_id"}}, remedy included.
 
+Under /v1 the same errors have the shape that OpenAI's clients know, {"error": {"message", "type", "param", "code"}}; `code` is
+then the type.
+
 Every type of error is in `ERRORS`, with its status and an example for the API page.
 """
 
@@ -17,6 +20,7 @@ from rag.errors import AccessError, GeneratorError, InputError, PageError, Quest
 from rag.stopping import Stopped
 
 ERRORS: dict[str, tuple[int, str]] = {
+    "unsupported": (400, "cannot take `n` = 2: a question has one answer. Leave it out."),
     "host": (400, "cannot serve host `evil.example`: this server does not go by that name. Add it to server.hosts."),
     "unauthenticated": (401, "cannot tell who asks: there is no valid key. Send `Authorization: Bearer rag_...`, or log in."),
     "forbidden": (403, "cannot do this: key `intranet` lacks scope `write`. Ask an administrator for a key that has it."),
@@ -44,16 +48,19 @@ ERRORS: dict[str, tuple[int, str]] = {
     "stopped": (504, "cannot answer: it took longer than 300 seconds. Ask for less, or raise server.timeout_s."),
 }
 _STATUSES = {400: "host", 401: "unauthenticated", 403: "forbidden", 404: "not_found", 413: "too_large"}
+OPENAI_PATH = "/v1/"
+_OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 _LOG = logging.getLogger("rag.api")
 
 
 class ApiError(Exception):
     """An error that only HTTP knows; `kind` is one of `ERRORS`."""
 
-    def __init__(self, kind: str, message: str, headers: Mapping[str, str] | None = None) -> None:
-        """Take the type, the message for the user and headers that belong to it."""
+    def __init__(self, kind: str, message: str, headers: Mapping[str, str] | None = None, *, param: str | None = None) -> None:
+        """Take the type, the message for the user, headers that belong to it and the field that it is about."""
         super().__init__(message)
         self.kind = kind
+        self.param = param
         self.headers = dict(headers or {})
 
 
@@ -61,14 +68,17 @@ class ClientLeft(Exception):
     """Nobody is there to be answered."""
 
 
-def responses(*kinds: str) -> dict[int | str, dict[str, Any]]:
+def responses(*kinds: str, is_openai: bool = False) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route in the API page: these errors, and those that any route may give."""
-    found: dict[int | str, dict[str, Any]] = {}
+    found: dict[int | str, dict[str, Any]] = {"4XX": {"description": "any other error of a request"}} if is_openai else {}
     for kind in dict.fromkeys((*kinds, "host", "http", "too_large", "body", "internal")):
         status, message = ERRORS[kind]
+        example = shape(kind, message, "5f0c2a")
+        if is_openai:
+            example, status = openai_shape(example)
         told = found.setdefault(status, {"description": "", "content": {"application/json": {"examples": {}}}})
         told["description"] = ", ".join(filter(None, (told["description"], kind)))
-        told["content"]["application/json"]["examples"][kind] = {"value": shape(kind, message, "5f0c2a")}
+        told["content"]["application/json"]["examples"][kind] = {"value": example}
     return found
 
 
@@ -79,6 +89,27 @@ GUARDED = ("unauthenticated", "forbidden", "cross_site", "csrf", "rate", "access
 def shape(kind: str, message: str, request_id: str) -> dict[str, Any]:
     """The body of an error."""
     return {"error": {"type": kind, "message": message, "request_id": request_id}}
+
+
+def openai_shape(body: dict[str, Any], param: str | None = None) -> tuple[dict[str, Any], int]:
+    """The body of an error and its status as OpenAI's clients know them."""
+    error = body["error"]
+    status = ERRORS[error["type"]][0]
+    status = 400 if status == 422 else status
+    family = _OPENAI_TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
+    told = {"message": error["message"], "type": family, "param": param, "code": error["type"]}
+    return {"error": {**told, "request_id": error["request_id"]}}, status
+
+
+def error_response(
+    path: str, body: dict[str, Any], headers: Mapping[str, str] | None = None, *, param: str | None = None
+) -> JSONResponse:
+    """An error in the shape of the family of routes that `path` belongs to."""
+    if path.startswith(OPENAI_PATH):
+        body, status = openai_shape(body, param)
+    else:
+        status = ERRORS[body["error"]["type"]][0]
+    return JSONResponse(body, status, headers)
 
 
 def kind_of(error: Exception) -> str:
@@ -119,9 +150,8 @@ def handle_errors(app: FastAPI) -> None:
     """Have every error of the application told in the one shape."""
 
     def answer(request: Request, error: Exception) -> JSONResponse:
-        body = told(error, request_id_of(request))
-        headers = error.headers if isinstance(error, ApiError) else None
-        return JSONResponse(body, ERRORS[body["error"]["type"]][0], headers)
+        headers, param = (error.headers, error.param) if isinstance(error, ApiError) else (None, None)
+        return error_response(request.url.path, told(error, request_id_of(request)), headers, param=param)
 
     for family in (ApiError, RagError, IngestError):
         app.add_exception_handler(family, answer)
@@ -135,13 +165,15 @@ def handle_errors(app: FastAPI) -> None:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"] if part not in ("body", "query"))
         message = f"cannot read the request: `{place or 'body'}`: {first['msg']}. See /docs."
-        return JSONResponse(shape("body", message, request_id_of(request)), 422)
+        return error_response(request.url.path, shape("body", message, request_id_of(request)), param=place or None)
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
         kind = _STATUSES.get(error.status_code, "http")
         message = ERRORS["too_large"][1] if kind == "too_large" else f"{error.detail}: `{request.url.path}`. See /docs."
-        return JSONResponse(shape(kind, message, request_id_of(request)), error.status_code, error.headers)
+        response = error_response(request.url.path, shape(kind, message, request_id_of(request)), error.headers)
+        response.status_code = error.status_code
+        return response
 
 
 def request_id_of(request: Request) -> str:

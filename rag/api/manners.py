@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from rag.api.errors import ERRORS, shape, told
+from rag.api.errors import ERRORS, error_response, shape, told
 from rag.api.services import Services
 
 _ID = re.compile(r"[\w.-]{1,64}")
@@ -64,7 +64,7 @@ class Manners:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 if status == 413:  # the framework says it in plain text, and asks no error handler
-                    await _too_large(identity)(scope, receive, send_politely)
+                    await _too_large(scope["path"], identity)(scope, receive, send_politely)
                     return
             if status != 413:
                 await send_politely(message)
@@ -75,11 +75,11 @@ class Manners:
                 await self._app(scope, receive, polite)
             else:
                 why = f"cannot serve host `{host[:100]}`: this server does not go by that name. Add it to server.hosts."
-                await JSONResponse(shape("host", why, identity), ERRORS["host"][0])(scope, receive, polite)
+                await error_response(scope["path"], shape("host", why, identity))(scope, receive, polite)
         except Exception as error:  # noqa: BLE001  the outermost edge
             body = told(error, identity)
             if status == 499:
-                await JSONResponse(body, 500)(scope, receive, polite)
+                await error_response(scope["path"], body)(scope, receive, polite)
         finally:
             self._note(scope, status, time.perf_counter() - started)
 
@@ -101,9 +101,8 @@ class Manners:
         _LOG.info("request", extra={"fields": fields})
 
 
-def _too_large(identity: str) -> JSONResponse:
-    status, message = ERRORS["too_large"]
-    return JSONResponse(shape("too_large", message, identity), status)
+def _too_large(path: str, identity: str) -> JSONResponse:
+    return error_response(path, shape("too_large", ERRORS["too_large"][1], identity))
 
 
 def client_of(request: Request) -> str:

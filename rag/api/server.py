@@ -31,7 +31,8 @@ def serve(config: RagConfig) -> int:
     engine = build_engine(config, embedder)
     services = build_services(engine, config, embedder)
     rules = services.rights.current()
-    if services.is_auth_required and services.accounts.is_empty() and not config.auth.proxy_user_header:
+    vouched = config.auth.proxy_user_header or config.access.issuer
+    if services.is_auth_required and services.accounts.is_empty() and not vouched:
         raise ServerError(
             f"cannot serve on `{config.server.host}`: everybody must authenticate, and there is neither a key nor a user. "
             "Run `rag keys create NAME` or `rag users add NAME` first, or serve on 127.0.0.1."

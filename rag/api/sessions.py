@@ -37,14 +37,7 @@ def log_in(body: Login, request: Request, response: Response, services: Wired) -
     if begun is None:
         raise ApiError("unauthenticated", "cannot log in: user and password do not fit. Try again, or ask an administrator.")
     secret, session = begun
-    response.set_cookie(
-        COOKIE,
-        secret,
-        max_age=round(services.config.auth.session_hours * 3600),
-        httponly=True,
-        secure=request.scope["scheme"] == "https",
-        samesite="strict",
-    )
+    keep_session(response, request, secret, services)
     return {**_who(session.principal), "csrf": session.csrf, "expires": session.expires}
 
 
@@ -64,6 +57,18 @@ def log_out(request: Request, caller: Anyone, services: Wired) -> Response:
     response = Response(status_code=204)
     response.delete_cookie(COOKIE)
     return response
+
+
+def keep_session(response: Response, request: Request, secret: str, services: Services) -> None:
+    """Have the browser keep the secret of a session where no script can read it."""
+    response.set_cookie(
+        COOKIE,
+        secret,
+        max_age=round(services.config.auth.session_hours * 3600),
+        httponly=True,
+        secure=request.scope["scheme"] == "https",
+        samesite="strict",
+    )
 
 
 def _session(request: Request, services: Services) -> Any:

@@ -1,4 +1,4 @@
-"""`rag serve` and `rag doctor`."""
+"""`rag serve`, `rag mcp` and `rag doctor`."""
 
 import argparse
 from collections.abc import Iterator
@@ -20,6 +20,8 @@ def add(commands: Commands, parents: Parents) -> None:
     serve.add_argument("--host", dest="server.host", metavar="HOST")
     serve.add_argument("--port", dest="server.port", type=int, metavar="PORT")
     serve.set_defaults(run=_serve)
+    mcp = commands.add_parser("mcp", parents=[parents.stored, parents.common], help="serve MCP tools over stdin and stdout")
+    mcp.set_defaults(run=_mcp)
     doctor = commands.add_parser(
         "doctor", parents=[parents.stored, parents.common], help="say what works here and what does not"
     )
@@ -33,6 +35,14 @@ def _serve(options: argparse.Namespace, config: RagConfig) -> int:
     from rag.api.server import serve
 
     return serve(config)
+
+
+def _mcp(options: argparse.Namespace, config: RagConfig) -> int:
+    from rag.engine import build_engine
+    from rag.mcp import LocalDesk, serve_stdio
+
+    serve_stdio(LocalDesk(build_engine(config), config.server.timeout_s))
+    return 0
 
 
 def _doctor(options: argparse.Namespace, config: RagConfig) -> int:

@@ -1,10 +1,15 @@
 """A small store behind the application, and clients that call it as somebody."""
 
 import asyncio
+import socket
+import threading
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
+import uvicorn
 from fastapi import FastAPI
 
 from ingest.chunker import ChunkerSettings
@@ -68,6 +73,24 @@ def build_site(root: Path, store: Path, embedder, *, generator=None, rules=None,
     engine = engine or build_engine(store, embedder, generator)
     services = build_services(engine, config, embedder)
     return Site(build_app(services), services)
+
+
+@contextmanager
+def running(site: Site):
+    """The application behind a real socket; gives its address. Its clients are then programs that know nothing of ASGI."""
+    settings = uvicorn.Config(site.app, port=0, log_level="error", proxy_headers=False, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(settings)
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def with_generator(engine: Engine, generator) -> Engine:

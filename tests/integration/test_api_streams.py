@@ -131,18 +131,26 @@ def test_an_answer_that_takes_too_long_is_broken_off(build):
 
 
 @pytest.mark.parametrize("is_stream", [True, False])
-def test_the_generator_stops_when_its_client_leaves(build, is_stream):
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/query", {"question": QUESTION}),
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": QUESTION}]}),
+        ("/v1/responses", {"input": QUESTION}),
+    ],
+)
+def test_the_generator_stops_when_its_client_leaves(build, is_stream, path, asked):
     generator = Talking(["word "] * 1000, threading.Event())
     generator.gate.wait = lambda seconds: time.sleep(0.02)
     site = build(generator, max_concurrent=1)
 
     async def leave():
         """Call the application as a server does whose client closes the connection."""
-        body = json.dumps({"question": QUESTION, "stream": is_stream}).encode()
+        body = json.dumps({**asked, "stream": is_stream}).encode()
         sent = [{"type": "http.request", "body": body, "more_body": False}]
         headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
         scope = {
-            "type": "http", "method": "POST", "path": "/query", "raw_path": b"/query", "query_string": b"", "headers": headers,
+            "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": headers,
             "scheme": "http", "server": ("localhost", 80), "client": ("127.0.0.1", 5), "http_version": "1.1", "root_path": "",
             "asgi": {"version": "3.0", "spec_version": "2.3"}, "state": {},
         }  # fmt: skip

@@ -1,0 +1,57 @@
+"""What OpenAI's API wants that we call otherwise: ids of models, files and stores, scores, the address of a citation.
+
+Ids are digests of names: the same document keeps its id, and an id tells nothing of what it stands for.
+"""
+
+import hashlib
+import math
+import uuid
+from collections.abc import Callable
+from pathlib import PurePosixPath
+from urllib.parse import urlencode
+
+from fastapi import Request
+
+from rag.answers import Citation, Passage
+
+MODEL = "grounded-rag"
+PLAIN = "-plain"
+PLAIN_MODEL = MODEL + PLAIN  # the same, for clients that show annotations: no numbers and no list of sources in the text
+_ID_CHARS = 24
+Link = Callable[[Citation], str]
+
+
+def file_id(document: str) -> str:
+    """The id of a document as a file."""
+    return f"file-{_digest(document)}"
+
+
+def store_id(source: str) -> str:
+    """The id of a source as a vector store."""
+    return f"vs_{_digest(source)}"
+
+
+def new_id(prefix: str) -> str:
+    """An id that nobody can guess."""
+    return f"{prefix}{uuid.uuid4().hex}"
+
+
+def relevance(passage: Passage) -> float:
+    """The retriever's score, which has no bounds, between 0 and 1 in the same order."""
+    return round(1 / (1 + math.exp(-max(-50.0, min(50.0, passage.score)))), 6)
+
+
+def linker(request: Request) -> Link:
+    """Make the addresses of citations on the server as the client called it: the page for a PDF, else the text."""
+    base = str(request.base_url).rstrip("/")
+
+    def link(citation: Citation) -> str:
+        is_pdf = PurePosixPath(citation.document).suffix.lower() == ".pdf"
+        place = {"document": citation.document, "start": citation.start, "end": citation.end}
+        return f"{base}/documents/{'page' if is_pdf else 'text'}?{urlencode(place)}"
+
+    return link
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:_ID_CHARS]
