@@ -1,6 +1,7 @@
 # make setup   .venv with pinned versions            make demo   ingest the sample folder and ask it questions
 # make test    lint, types, wheel, tests             make serve  the HTTP API over data/store
 # make lint    style and types only                  make bench BENCH=DIR  figures over the benchmark sets in DIR
+# make bench-search BENCH=DIR  search from ten thousand to a million chunks beside other engines
 # make format  rewrite the code in the house style   make clean  remove .venv and what was built
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup demo test lint format serve bench bench-ingest clean
+.PHONY: setup demo test lint format serve bench bench-search bench-ingest clean
 
 setup: $(READY)
 
@@ -50,6 +51,10 @@ serve: setup
 bench: setup
 	@test -n "$(BENCH)" || { echo "Name the folder with the benchmark sets: make bench BENCH=DIR"; exit 2; }
 	$(BIN)/python tests/bench/run.py --bench $(BENCH)
+
+bench-search: setup
+	@test -n "$(BENCH)" || { echo "Name the folder with the benchmark sets: make bench-search BENCH=DIR"; exit 2; }
+	$(BIN)/python tests/bench/bench_index.py --bench $(BENCH) --out data/results/index.json
 
 bench-ingest: setup
 	@test -n "$(BENCH)" || { echo "Name the folder with the benchmark sets: make bench-ingest BENCH=DIR"; exit 2; }

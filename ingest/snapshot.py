@@ -3,13 +3,14 @@
 It takes the tables at fixed versions and knows nothing of how they came to be.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ingest.documents import Chunk, Document
 from ingest.embedder import Vectors
@@ -19,6 +20,8 @@ from ingest.manifest import Manifest
 from ingest.rows import CHUNK_COLUMNS, document_of, is_in, quoted
 
 _ROWS_AT_ONCE = 1024
+_VECTORS_AT_ONCE = 8192
+_NAMES_AT_ONCE = 500
 
 
 class Snapshot:
@@ -43,16 +46,40 @@ class Snapshot:
         part._editions = {state.edition for state in part.states.values()}
         return part
 
-    def vectors(self) -> tuple[list[str], list[str], list[str], Vectors]:
-        """Ids, documents and languages of all chunks, and their vectors (n, dim) float32, rows in the same order."""
+    def vectors(self, editions: Collection[str] | None = None) -> tuple[list[str], list[str], list[str], Vectors]:
+        """Ids, documents and languages of chunks, and their vectors (n, dim) float32, rows in the same order.
+
+        `editions`: of these documents only; None for all.
+        """
+        columns = ["id", "document", "edition", "language", "vector"]
+        wanted = None if editions is None else sorted(self._editions.intersection(editions))
+        conditions = ["true"] if wanted is None else [is_in("edition", part) for part in _parts(wanted)] or ["false"]
         with _reading():
-            table = self._chunks.search().select(["id", "document", "edition", "language", "vector"]).limit(None).to_arrow()
-        live = [edition in self._editions for edition in table["edition"].to_pylist()]
-        table = table.filter(pa.array(live, type=pa.bool_()))
-        column = table["vector"].combine_chunks()
-        flat = np.asarray(column.flatten(), dtype=np.float32) if table.num_rows else np.zeros(0, dtype=np.float32)
-        vectors = flat.reshape(table.num_rows, self.manifest.dim)
-        return table["id"].to_pylist(), table["document"].to_pylist(), table["language"].to_pylist(), vectors
+            parts = [self._chunks.search().where(c).select(columns).limit(None).to_arrow() for c in conditions]
+            table = self._live(pa.concat_tables(parts))
+        return (*(table[name].to_pylist() for name in ("id", "document", "language")), self._vectors(table["vector"]))
+
+    def catalogue(self) -> dict[str, list[str]]:
+        """Ids, documents, editions and languages of all chunks, as columns."""
+        columns = ["id", "document", "edition", "language"]
+        with _reading():
+            table = self._live(self._chunks.search().select(columns).limit(None).to_arrow())
+        return {name: table[name].to_pylist() for name in columns}
+
+    def vector_batches(self) -> Iterator[tuple[list[str], Vectors]]:
+        """Ids and vectors (m, dim) float32 of all chunks, part after part."""
+        with _reading():
+            for batch in self._chunks.search().select(["id", "edition", "vector"]).limit(None).to_batches(_VECTORS_AT_ONCE):
+                table = self._live(pa.Table.from_batches([batch]))
+                yield table["id"].to_pylist(), self._vectors(table["vector"])
+
+    def sample_texts(self, n: int) -> list[str]:
+        """Texts of chunks from all over the store, `n` at most, always the same ones."""
+        with _reading():
+            n_rows = self._chunks.count_rows()
+            places = np.unique(np.linspace(0, n_rows - 1, min(n, n_rows)).astype(int)).tolist()
+            texts: list[str] = self._chunks.take_offsets(places).select(["text"]).to_arrow()["text"].to_pylist()
+        return texts
 
     def text_search(self, words: Sequence[str], limit: int, documents: Iterable[str] | None = None) -> list[tuple[str, float]]:
         """BM25 over index terms: (chunk id, score), best first; `documents` restricts it before ranking."""
@@ -111,12 +138,24 @@ class Snapshot:
             rows = query.to_arrow().to_pylist()
         return document_of(rows[0]) if rows else None
 
+    def _live(self, table: pa.Table) -> pa.Table:
+        """Rows of chunks that belong to a document."""
+        return table.filter(pc.is_in(table["edition"], value_set=pa.array(self._editions, type=pa.string())))
+
+    def _vectors(self, column: pa.ChunkedArray) -> Vectors:
+        flat = np.asarray(column.combine_chunks().flatten(), dtype=np.float32) if len(column) else np.zeros(0, dtype=np.float32)
+        return flat.reshape(len(column), self.manifest.dim)
+
     def _live_rows(self, columns: Sequence[str], condition: str = "true") -> list[dict[str, Any]]:
         """Rows of chunks that belong to a document."""
         with _reading():
             query = self._chunks.search().where(condition).select([*columns, "edition"])
             rows = query.limit(None).to_arrow().to_pylist()
         return [row for row in rows if row.pop("edition") in self._editions]
+
+
+def _parts(values: Sequence[str]) -> list[Sequence[str]]:
+    return [values[start : start + _NAMES_AT_ONCE] for start in range(0, len(values), _NAMES_AT_ONCE)]
 
 
 @contextmanager

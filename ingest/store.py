@@ -3,6 +3,7 @@
     DIR/manifest.json       schema version, embedder and dimension, chunker settings, sources, place of the tables
     DIR/lance/documents     one row a file: identity, hash, text and pages, or the reason why it failed
     DIR/lance/chunks        one row a chunk: span, text, index terms (full-text index), vector
+    DIR/lance/index/        vectors of a large store as they are searched (`ingest.serving`); made again when missing
     DIR/tables-2/           a whole store inside: the tables that `rebuild` makes and the manifest then points to
     DIR/files.json          copy of what is known of each file, to compare a folder with
     DIR/.lock               held by the one process that writes
@@ -13,6 +14,7 @@ Chunks of other editions are what was replaced, or what a run left that was kill
 run, so that until then their vectors can be used again.
 """
 
+import json
 import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -116,6 +118,11 @@ class Store:
     def tables(self) -> Path:
         """Directory of the tables."""
         return self.path / self.manifest.tables
+
+    @property
+    def index_folder(self) -> Path:
+        """Directory of the written index of a large store, see `ingest.serving`."""
+        return self.tables / "index"
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -237,10 +244,23 @@ class Store:
         """Finish, and drop every version but the newest. Returns the bytes of the store before and after."""
         before = _size(self.path)
         self.finish(keep_versions=_AT_ONCE)
+        self._drop_outdated_index()
         for leftover in self.path.glob("tables-*"):
             if leftover.name != Path(self.manifest.tables).parts[0]:
                 shutil.rmtree(leftover, ignore_errors=True)  # of a rebuild that was given up
         return before, _size(self.path)
+
+    def _drop_outdated_index(self) -> None:
+        """Delete a written index that still has names and vectors of documents that are no more."""
+        live = {state.edition for state in self.states().values()}
+        for meta in self.index_folder.glob("*/meta.json"):
+            try:
+                editions = {edition for _, edition, *_ in json.loads(meta.read_text(encoding="utf-8"))["documents"]}
+                is_current = editions <= live
+            except (OSError, ValueError, LookupError, TypeError):  # damaged
+                is_current = False
+            if not is_current:
+                shutil.rmtree(meta.parent, ignore_errors=True)
 
     def use_tables(self, inner: Manifest, tables: str) -> None:
         """Go over to other tables inside the store, which were made with `inner`, and delete those of before."""

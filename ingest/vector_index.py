@@ -1,6 +1,6 @@
-"""FAISS copy of a snapshot's vectors for serving. Exact search; it is made in memory from the store and never written.
+"""FAISS copy of vectors in memory for serving: exact search. It is made from the store and never written.
 
-It knows nothing of text or questions: vectors in, positions and scores out.
+It knows nothing of text or questions: vectors in, ids and scores out. `ingest.serving` says when it serves a store.
 """
 
 from collections.abc import Sequence
@@ -18,13 +18,15 @@ class VectorIndex:
     def __init__(self, ids: Sequence[str], vectors: Vectors) -> None:
         """Take chunk ids and their vectors (n, dim) float32 in the same order."""
         self.ids = list(ids)
-        self.vectors = vectors
         self._positions = {identity: position for position, identity in enumerate(self.ids)}
         self._index = faiss.IndexFlatIP(vectors.shape[1])
         self._index.add(vectors)
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def __contains__(self, identity: str) -> bool:
+        return identity in self._positions
 
     def search(self, query: Vectors, limit: int, allowed: NDArray[np.int64] | None = None) -> list[tuple[str, float]]:
         """Nearest chunks of one query (dim,) float32 as (id, cosine), best first; `allowed` positions restrict it first."""
@@ -44,5 +46,7 @@ class VectorIndex:
 
     def cosines(self, query: Vectors, ids: Sequence[str]) -> list[float]:
         """Cosines of one query with given chunks."""
-        rows = self.vectors[[self._positions[identity] for identity in ids]]
+        if not ids:
+            return []
+        rows = self._index.reconstruct_batch(np.array([self._positions[identity] for identity in ids], dtype=np.int64))
         return [float(value) for value in rows @ query.reshape(-1)]

@@ -17,6 +17,7 @@ class RetrieverConfig(Section):
     dense_weight: float = Field(default=0.5, ge=0, le=1)
     dense_weight_unknown: float = Field(default=0.15, ge=0, le=1)
     dense_weight_across: float = Field(default=0.7, ge=0, le=1)
+    exact_below: int = Field(default=50_000, ge=1000, le=10_000_000)
 
 
 class GeneratorConfig(Section):

@@ -38,10 +38,13 @@ class Opening:
 class Openings:
     """BM25 over the names and figures in the openings of documents."""
 
-    def __init__(self, openings: Sequence[Opening]) -> None:
+    def __init__(self, openings: Sequence[Opening], known: "Openings | None" = None) -> None:
+        """Index openings; terms of those that `known` has are not found anew."""
         self.names = [opening.name for opening in openings]
         self._strength = _STRENGTH * np.array([log10(max(opening.n_chunks, 10)) - 1 for opening in openings])
-        self._index = Bm25(_opening_terms(opening) for opening in openings)
+        before: Mapping[Opening, list[str]] = known.terms if known else {}
+        self.terms: dict[Opening, list[str]] = {opening: before.get(opening) or _opening_terms(opening) for opening in openings}
+        self._index = Bm25(self.terms[opening] for opening in openings)
 
     def bonus(self, question: str, languages: Sequence[str]) -> Mapping[str, float]:
         """What the score of a document's chunks gains or loses, by name; empty where the question names nothing.

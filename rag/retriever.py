@@ -20,9 +20,9 @@ from ingest.documents import Chunk, Document
 from ingest.embedder import Embedder
 from ingest.errors import StoreError
 from ingest.journal import FileState
+from ingest.serving import EXACT_BELOW, Scope, Serving, ServingIndex
 from ingest.snapshot import Snapshot
 from ingest.store import Store, Version
-from ingest.vector_index import VectorIndex
 from rag.answers import Passage
 from rag.openings import OPENING_CHARS, Opening, Openings
 
@@ -34,12 +34,14 @@ class RetrieverSettings:
     """`dense_weight` in [0, 1] is the share of the dense score; `dense_weight_unknown` in languages foreign to the embedder.
 
     `dense_weight_across`: where the store has nothing in the language of the question, so that words can hardly match.
+    `exact_below`: number of chunks from which the dense search is approximate.
     """
 
     n_candidates: int = 100
     dense_weight: float = 0.5
     dense_weight_unknown: float = 0.15
     dense_weight_across: float = 0.7
+    exact_below: int = EXACT_BELOW
 
 
 @dataclass(frozen=True)
@@ -71,23 +73,15 @@ class Filters:
         )
 
 
+@dataclass(frozen=True)
 class _View:
-    """One snapshot of the store with the FAISS index made from it."""
+    """One snapshot of the store with the index made from it."""
 
-    def __init__(self, snapshot: Snapshot, version: Version) -> None:
-        self.snapshot = snapshot
-        self.version = version
-        ids, self.documents, self.languages, vectors = snapshot.vectors()
-        self.index = VectorIndex(ids, vectors)
-        self.store_languages = tuple(sorted(set(self.languages)))
-        texts = snapshot.openings(OPENING_CHARS)
-        self.openings = Openings(
-            [Opening(s.name, s.title, s.language, texts.get(s.name, ""), s.n_chunks) for s in snapshot.states.values()]
-        )
-
-    def document_of(self, identity: str) -> str:
-        """Name of the document that a chunk belongs to."""
-        return self.documents[self.index.position(identity)]
+    snapshot: Snapshot
+    version: Version
+    generation: int
+    index: ServingIndex
+    openings: Openings
 
 
 class Retriever:
@@ -104,6 +98,7 @@ class Retriever:
         self._embedder = embedder
         self.settings = settings or RetrieverSettings()
         self._view: _View | None = None
+        self._serving = Serving(self.settings.exact_below, embedder.encode_queries)
         self._lock = threading.Lock()
 
     def search(
@@ -122,21 +117,25 @@ class Retriever:
     def _search(self, view: _View, question: str, top_k: int, filters: Filters, language: str) -> list[Passage]:
         if not len(view.index):
             return []
-        allowed, names = self._allowed(view, filters)
-        if allowed is not None and not len(allowed):
+        names, scope = self._allowed(view, filters)
+        if scope is not None and not scope.n:
             return []
         limit = max(self.settings.n_candidates, top_k)
-        languages = (language, *view.store_languages)
+        languages = (language, *view.index.languages)
         words = _question_terms(question, languages)
         text_scores = dict(view.snapshot.text_search(words, limit, names))
         query = self._embedder.encode_queries([question])[0]
-        dense_scores = dict(view.index.search(query, limit, allowed))
-        pool = len(view.index) if allowed is None else len(allowed)
-        weight = self._dense_weight(language, view.store_languages)
+        dense_scores = dict(view.index.search(query, limit, scope))
+        pool = len(view.index) if scope is None else scope.n
+        weight = self._dense_weight(language, view.index.languages)
         scores = _fuse(dense_scores, text_scores, query, view.index, weight, min(limit, pool))
         bonus = view.openings.bonus(question, languages)
         if bonus:
-            scores = {identity: score + bonus.get(view.document_of(identity), 0.0) for identity, score in scores.items()}
+            documents = view.index.documents_of(list(scores))
+            scores = {
+                identity: score + bonus.get(name, 0.0)
+                for (identity, score), name in zip(scores.items(), documents, strict=True)
+            }
         best = sorted(scores, key=lambda identity: (-scores[identity], identity))[:top_k]
         chunks = view.snapshot.chunks(best)
         return [
@@ -171,9 +170,17 @@ class Retriever:
     def _current(self) -> _View:
         version = self._store.version()
         with self._lock:
-            if self._view is None or self._view.version != version:
-                self._view = _View(self._store.snapshot(), version)
+            generation = self._serving.generation
+            if self._view is None or (self._view.version, self._view.generation) != (version, generation):
+                self._view = self._new_view(version, generation)
             return self._view
+
+    def _new_view(self, version: Version, generation: int) -> _View:
+        snapshot = self._store.snapshot()
+        index = self._serving.index(snapshot, self._store.index_folder)
+        texts = snapshot.openings(OPENING_CHARS)
+        openings = [Opening(s.name, s.title, s.language, texts.get(s.name, ""), s.n_chunks) for s in snapshot.states.values()]
+        return _View(snapshot, version, generation, index, Openings(openings, self._view.openings if self._view else None))
 
     def _dense_weight(self, language: str, store_languages: Sequence[str]) -> float:
         """Little in a language that the embedder does not know, much where the store has none of it and words cannot match."""
@@ -183,13 +190,12 @@ class Retriever:
             return self.settings.dense_weight_across if is_known else self.settings.dense_weight
         return self.settings.dense_weight if is_known else self.settings.dense_weight_unknown
 
-    def _allowed(self, view: _View, filters: Filters) -> tuple[NDArray[np.int64] | None, list[str] | None]:
-        """Positions and document names that a filter admits; None for both where there is no filter."""
+    def _allowed(self, view: _View, filters: Filters) -> tuple[set[str] | None, Scope | None]:
+        """Names of documents that a filter admits, and their chunks; None for both where there is no filter."""
         if not filters:
             return None, None
         names = {name for name, state in view.snapshot.states.items() if filters.admits(state)}
-        kept = [position for position, name in enumerate(view.documents) if name in names]
-        return np.asarray(kept, dtype=np.int64), sorted(names)
+        return names, view.index.scope(names)
 
 
 @dataclass(frozen=True)
@@ -219,7 +225,7 @@ def _fuse(
     dense: dict[str, float],
     text: dict[str, float],
     query: NDArray[np.float32],
-    index: VectorIndex,
+    index: ServingIndex,
     weight: float,
     n: int,
 ) -> dict[str, float]:

@@ -1,0 +1,281 @@
+"""The written index of a large store, at a lowered limit: as good as exact, never behind the store, built anew when damaged."""
+
+import shutil
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from ingest.documents import Chunk, Document, chunk_id
+from ingest.inverted import InvertedIndex
+from ingest.journal import FileState
+from ingest.rows import edition_of
+from ingest.serving import Serving
+from ingest.store import Batch, Store
+from rag.retriever import Filters, Retriever, RetrieverSettings
+from tests.conftest import FakeEmbedder
+
+DIM, PER_DOCUMENT, N_DOCUMENTS = 64, 20, 200
+LIMIT = 2000
+
+
+def words_of(number: int) -> str:
+    """Text of a chunk: every tenth of them shares a subject, so that vectors lie in groups as real ones do."""
+    draw = np.random.default_rng(number)
+    return " ".join([f"subject{number % 97}", f"topic{number % 13}", *(f"word{word}" for word in draw.integers(0, 400, 9))])
+
+
+def put(store: Store, names: list[str], salt: int = 0, removed: tuple[str, ...] = ()) -> None:
+    """Make documents what readers see; another `salt` is another text."""
+    chunks, documents, editions = [], [], {}
+    for name in names:
+        number = int(name.split(".")[0]) * PER_DOCUMENT + salt * 1_000_000
+        texts = [words_of(number + place) for place in range(PER_DOCUMENT)]
+        sha = f"{salt}"
+        own = []
+        for text in texts:
+            start = sum(len(chunk.text) + 1 for chunk in own)
+            own.append(
+                Chunk(
+                    id=chunk_id(name, sha, start, start + len(text)),
+                    document=name,
+                    start=start,
+                    end=start + len(text),
+                    text=text,
+                    page=None,
+                    context="",
+                    language="en",
+                )
+            )
+        editions[name] = edition_of(own)
+        chunks += own
+        state = FileState(name, "docs", sha, 1, 1, 1, "stored", n_chunks=PER_DOCUMENT, language="en", edition=editions[name])
+        documents.append((Document(name=name, text="\n".join(texts), sha256=sha, title="", language="en"), state))
+    if chunks:
+        vectors = FakeEmbedder().encode([chunk.text for chunk in chunks])
+        store.add(chunks, editions, [chunk.id for chunk in chunks], vectors)
+    store.commit(Batch(documents=documents, removed=list(removed)))
+
+
+def name_of(number: int) -> str:
+    return f"{number}.{'md' if number % 2 else 'txt'}"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A store of 4,000 chunks with its written index."""
+    path = tmp_path_factory.mktemp("size") / "store"
+    store = Store.create(path, embedder="fake", dim=DIM, chunker={})
+    put(store, [name_of(number) for number in range(N_DOCUMENTS)])
+    store.finish()
+    Serving(LIMIT, FakeEmbedder().encode_queries).index(store.snapshot(), store.index_folder)
+    return path
+
+
+@pytest.fixture
+def store(made, tmp_path):
+    shutil.copytree(made, tmp_path / "store")
+    return Store.open(tmp_path / "store")
+
+
+QUESTIONS = [words_of(number * 37 + 5)[:40] for number in range(40)]
+
+
+def exact(store: Store, query, limit, names=None) -> list[str]:
+    ids, documents, _, vectors = store.snapshot().vectors()
+    rows = [row for row, name in enumerate(documents) if names is None or name in names]
+    return [ids[rows[place]] for place in np.argsort(-(vectors[rows] @ query), kind="stable")[:limit]]
+
+
+def recall(index, store, queries, names=None) -> float:
+    """Share of the ten best that are found; those as near as the tenth count as well."""
+    ids, documents, _, vectors = store.snapshot().vectors()
+    rows = [row for row, name in enumerate(documents) if names is None or name in names]
+    of_id, shares = dict(zip(ids, vectors, strict=True)), []
+    for query in queries:
+        cosines = np.sort(vectors[rows] @ query)[::-1][:10]
+        found = index.search(query, 10, None if names is None else index.scope(names))
+        assert len(found) == len(cosines)
+        assert [score for _, score in found] == pytest.approx(
+            [float(of_id[identity] @ query) for identity, _ in found], abs=1e-5
+        )
+        shares.append(np.mean([score >= cosines[-1] - 1e-6 for _, score in found]))
+    return float(np.mean(shares))
+
+
+def index_of(store: Store, limit: int = LIMIT):
+    return Serving(limit, FakeEmbedder().encode_queries).index(store.snapshot(), store.index_folder)
+
+
+def written(store: Store) -> list[str]:
+    folder = store.index_folder
+    return sorted(entry.name for entry in folder.iterdir() if entry.name.isdigit()) if folder.is_dir() else []
+
+
+QUERIES = FakeEmbedder().encode_queries(QUESTIONS)
+
+
+def test_a_small_store_is_searched_exactly_and_writes_nothing(store):
+    shutil.rmtree(store.index_folder)
+    index = index_of(store, limit=100_000)
+    assert recall(index, store, QUERIES) == 1.0
+    assert written(store) == []
+
+
+def test_a_large_store_is_searched_as_well_as_exactly(store):
+    index = index_of(store)
+    assert len(index) == N_DOCUMENTS * PER_DOCUMENT
+    assert recall(index, store, QUERIES) >= 0.98
+
+
+@pytest.mark.parametrize("share", [0.5, 0.2, 0.1, 0.03, 0.01, 0.004])
+def test_a_filter_finds_what_an_exact_filtered_search_finds(store, share):
+    draw = np.random.default_rng(3)
+    names = {name_of(int(number)) for number in draw.permutation(N_DOCUMENTS)[: max(1, int(share * N_DOCUMENTS))]}
+    index = index_of(store)
+    assert index.scope(names).n == len(names) * PER_DOCUMENT
+    assert recall(index, store, QUERIES, names) >= 0.98
+
+
+def test_a_filter_of_what_lies_far_from_the_question_still_fills_the_list(store):
+    index, query = index_of(store), QUERIES[0]
+    nearest_first = list(dict.fromkeys(index.documents_of(exact(store, query, len(index)))))
+    far = set(nearest_first[-100:])
+    found = index.search(query, 100, index.scope(far))
+    assert len(found) == 100
+    assert set(index.documents_of([identity for identity, _ in found])) <= far
+    assert recall(index, store, [query], far) == 1.0
+
+
+def test_deleted_and_replaced_documents_never_come_and_new_ones_do(store):
+    serving = Serving(LIMIT, FakeEmbedder().encode_queries)
+    serving.index(store.snapshot(), store.index_folder)
+    deleted, replaced, new = name_of(5), name_of(6), name_of(N_DOCUMENTS + 1)
+    before = set(exact(store, QUERIES[0], 10_000, {deleted, replaced}))
+    with store.writing():
+        put(store, [replaced], salt=1, removed=(deleted,))
+        put(store, [new])
+    index = serving.index(store.snapshot(), store.index_folder)
+    assert len(index) == N_DOCUMENTS * PER_DOCUMENT
+    for query in QUERIES:
+        found = [identity for identity, _ in index.search(query, 1000)]
+        assert not before.intersection(found)
+        assert deleted not in index.documents_of(found)
+    for text_of in (new, replaced):
+        own = exact(store, QUERIES[0], 1, {text_of})
+        ids, _, _, vectors = store.snapshot().vectors()
+        vector = vectors[ids.index(own[0])]
+        assert own[0] in [identity for identity, _ in index.search(vector, 3)]
+        assert index.cosines(vector, own) == pytest.approx([1.0], abs=1e-5)
+    assert index.scope({deleted}).n == 0
+    assert recall(index, store, QUERIES) >= 0.98
+    assert written(store) == ["1"]
+
+
+def test_an_index_that_lags_behind_is_renewed_while_it_serves(store):
+    serving = Serving(LIMIT, FakeEmbedder().encode_queries, wait_s=0.0)
+    folder = store.index_folder
+    serving.index(store.snapshot(), folder)
+    with store.writing():
+        put(store, [name_of(N_DOCUMENTS + number) for number in range(40)], removed=tuple(map(name_of, range(20))))
+    index = serving.index(store.snapshot(), folder)
+    assert recall(index, store, QUERIES) >= 0.98
+    deadline = time.monotonic() + 60
+    while not serving.generation and time.monotonic() < deadline:
+        assert len(index.search(QUERIES[0], 10)) == 10
+    assert serving.generation == 1
+    assert written(store) == ["2"]
+    assert len(index.search(QUERIES[0], 10)) == 10  # its files are gone, which whoever still reads it does not notice
+    assert recall(serving.index(store.snapshot(), folder), store, QUERIES) >= 0.98
+
+
+@pytest.mark.parametrize("file", ["meta.json", "lists.faiss", "vectors.f32", "ids.npy", "documents.npy", "clusters.npy"])
+@pytest.mark.parametrize("harm", ["gone", "cut", "flipped"])
+def test_a_damaged_index_is_not_opened(store, file, harm):
+    path = store.index_folder / "1" / file
+    content = bytearray(path.read_bytes())
+    if harm == "gone":
+        path.unlink()
+    else:
+        content[len(content) // 2] ^= 255
+        path.write_bytes(content if harm == "flipped" else content[: len(content) // 2])
+    with pytest.raises((OSError, ValueError, LookupError, TypeError, RuntimeError)):
+        InvertedIndex(path.parent)
+
+
+def test_an_index_that_is_damaged_or_of_another_embedder_is_built_anew(store, caplog):
+    folder = store.index_folder
+    (folder / "1" / "lists.faiss").write_bytes(b"no index")
+    (folder / ".new" / "left-by-a-killed-run").mkdir(parents=True)
+    assert recall(index_of(store), store, QUERIES) >= 0.98
+    assert "built anew" in caplog.text
+    meta = folder / "2" / "meta.json"
+    assert sorted(entry.name for entry in folder.iterdir()) == [".lock", "2"]
+    meta.write_text(meta.read_text(encoding="utf-8").replace('"embedder": "fake"', '"embedder": "fate"'), encoding="utf-8")
+    index_of(store)
+    assert written(store) == ["3"]
+
+
+def test_compacting_drops_an_index_that_still_has_deleted_documents(store):
+    store.compact()
+    assert written(store) == ["1"]
+    with store.writing():
+        put(store, [], removed=(name_of(9),))
+        store.compact()
+    assert written(store) == []
+    assert len(index_of(store)) == (N_DOCUMENTS - 1) * PER_DOCUMENT
+
+
+def test_questions_during_an_update_see_the_old_or_the_new_store(store):
+    retriever = Retriever(store, FakeEmbedder(), RetrieverSettings(exact_below=LIMIT))
+    target = name_of(7)
+    text = words_of(7 * PER_DOCUMENT)
+    assert retriever.search(text, 1)[0].document == target
+    wrong, stop = [], threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            found = retriever.search(text, 8, Filters(documents=(target,)))
+            if len({passage.sha256 for passage in found}) != 1 or len(found) != 8:
+                wrong.append(found)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    writer = Store.open(store.path)
+    for salt in range(1, 4):
+        with writer.writing():
+            put(writer, [target], salt=salt)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert {passage.sha256 for passage in retriever.search(text, 8, Filters(documents=(target,)))} == {"3"}
+
+
+def test_a_large_store_finds_what_the_same_store_finds_exactly(store):
+    large = Retriever(store, FakeEmbedder(), RetrieverSettings(exact_below=LIMIT))
+    small = Retriever(store, FakeEmbedder(), RetrieverSettings(exact_below=100_000))
+    for filters in (None, Filters(types=("txt",)), Filters(documents=(name_of(3), name_of(4)))):
+        same = 0
+        for question in QUESTIONS[:10]:
+            ours, theirs = ([p.chunk for p in retriever.search(question, 10, filters)] for retriever in (large, small))
+            assert len(ours) == len(theirs) == 10
+            same += len(set(ours) & set(theirs))
+        assert same >= 98
+
+
+def test_a_store_that_cannot_be_written_to_is_searched_all_the_same(store, monkeypatch):
+    shutil.rmtree(store.index_folder)
+    (store.index_folder).mkdir()
+    opened = type(store.path).open
+
+    def refusing(self, mode="r", *rest, **named):
+        if self.name == ".lock" and self.parent.name == "index":
+            raise PermissionError(13, "Permission denied")
+        return opened(self, mode, *rest, **named)
+
+    monkeypatch.setattr(type(store.path), "open", refusing)  # tests may run as root, whom no mode stops
+    assert recall(index_of(store), store, QUERIES) >= 0.98
+    assert written(store) == []
