@@ -7,8 +7,9 @@ from contextlib import closing
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from ingest.analysis import detect_language
@@ -16,6 +17,8 @@ from rag.access.rights import Readable
 from rag.answers import Answer, Claim, Policy
 from rag.api import examples
 from rag.api.auth import Asker, Caller
+from rag.api.bodies import Body
+from rag.api.conversations import turns_of
 from rag.api.errors import GUARDED, ClientLeft, responses, told
 from rag.api.services import Services, Wired
 from rag.pipeline import Event
@@ -25,12 +28,6 @@ from rag.stopping import Stop, stoppable
 from rag.streaming import answer_events
 
 router = APIRouter(tags=["Questions"])
-
-
-class Body(BaseModel):
-    """A body that says everything by name; what it does not know is an error."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Turn(Body):
@@ -71,13 +68,16 @@ class Query(Search):
     effort: Literal["", "low", "medium", "high"] = Field(
         default="", description="how much gpt-oss is to reason; empty: as configured"
     )
+    conversation: str | None = Field(
+        default=None, max_length=100, description="conversation to continue and to keep the answer in; its turns go first"
+    )
     stream: bool = Field(default=False, description="send server-sent events, as `Accept: text/event-stream` does")
 
 
 @router.post(
     "/query",
     summary="Ask a question",
-    responses=responses(*GUARDED, "question", "overloaded", "rag", "generator", "stopped")
+    responses=responses(*GUARDED, "not_found", "question", "overloaded", "rag", "generator", "stopped")
     | {
         200: {
             "description": "the answer, or events: `status`, each `claim` once it was checked, at the end `answer` or `error`",
@@ -91,6 +91,8 @@ class Query(Search):
 async def query(body: Query, request: Request, caller: Asker, services: Wired) -> Response:
     """Answer from the documents. An abstention is an answer too: status 200, `abstained` true."""
     checked_question(body.question, services.engine.max_question_chars)
+    if body.conversation is not None:
+        await run_in_threadpool(turns_of, services, caller.principal, body.conversation, caller.readable)
     if not (body.stream or "text/event-stream" in request.headers.get("accept", "")):
         answer = await services.work.run(request, lambda stop: _last(_answering(services, caller, body, stop)))
         return JSONResponse(answer.to_json())
@@ -124,8 +126,10 @@ async def search(body: Search, request: Request, caller: Asker, services: Wired)
 def _answering(services: Services, caller: Caller, body: Query, stop: Stop) -> Generator[Event, None, None]:
     """The events of one answer; whatever was shown is in the audit log, also where it was broken off."""
     # Asked again, as the question may have waited for its turn: a right that was taken away meanwhile is gone.
-    filters = body.filters(services.rights.readable(caller.principal))
-    options = Options(body.pairs(), filters, body.top_k, uuid.uuid4().hex, body.policy, body.effort)
+    readable = services.rights.readable(caller.principal)
+    filters = body.filters(readable)
+    said = turns_of(services, caller.principal, body.conversation, readable) if body.conversation else []
+    options = Options([*said, *body.pairs()], filters, body.top_k, uuid.uuid4().hex, body.policy, body.effort)
     seen: list[str] = []
     try:
         with closing(answer_events(stoppable(services.engine, stop), body.question, options)) as events:
@@ -136,6 +140,8 @@ def _answering(services: Services, caller: Caller, body: Query, stop: Stop) -> G
                 elif event[0] == "answer":
                     seen += [name for claim in (*event[1].claims, *event[1].withheld) for name in _documents(claim)]
                     services.metrics.count(event[1])
+                    if body.conversation:
+                        services.conversations.add(caller.principal, body.conversation, body.question, event[1].to_json())
                 yield event
     finally:
         services.audit.write(caller.principal, "query", caller.request_id, seen, body.question)

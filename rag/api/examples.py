@@ -109,6 +109,20 @@ FEEDBACK = {
     "feedback": [{"at": "2026-01-31T12:00:00+00:00", "principal": "ana", **OPINION, **KEPT}],
     "next": None,
 }
+CONVERSATION = {
+    "id": "Xy7kPq2mW0aBcDeF",
+    "title": "Leave and holidays",
+    "created": "2026-01-31T12:00:00.000+00:00",
+    "updated": "2026-01-31T12:05:00.000+00:00",
+    "questions": 1,
+}
+CONVERSATIONS = {"conversations": [CONVERSATION], "total": 1}
+SAID = {
+    **CONVERSATION,
+    "turns": [
+        {"id": 1, "at": "2026-01-31T12:05:00.000+00:00", "question": ANSWER["question"], "answer": ANSWER, "changed": []}
+    ],
+}
 SESSION = {
     "user": "ana",
     "groups": ["hr"],

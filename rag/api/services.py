@@ -10,6 +10,7 @@ from ingest.embedder import Embedder
 from ingest.store import Store
 from rag.access.accounts import Accounts
 from rag.access.audit import AuditLog
+from rag.access.conversations import Conversations
 from rag.access.database import Database
 from rag.access.feedback import FeedbackBook
 from rag.access.rights import Rights
@@ -31,6 +32,7 @@ class Services:
     accounts: Accounts
     rights: Rights
     audit: AuditLog
+    conversations: Conversations
     feedback: FeedbackBook
     uploads: Uploads
     addresses: Addresses
@@ -55,6 +57,7 @@ def build_services(engine: Engine, config: RagConfig, embedder: Embedder) -> Ser
         accounts=Accounts(database),
         rights=Rights(store, Path(config.access.file) if config.access.file else None),
         audit=AuditLog(server.state / "audit.jsonl", with_questions=server.log_questions),
+        conversations=Conversations(database),
         feedback=FeedbackBook(database),
         uploads=Uploads(server.state / "uploads", store, embedder, config.chunker.settings(), database),
         addresses=Addresses(server),

@@ -13,7 +13,7 @@ from tests.integration.serving import TRAVEL, build_site, build_store
 SECRET = "Zirconium"  # stands in the names of all documents that are not for everybody
 AMOUNT = "97531"  # stands in their text
 SECRET_QUESTION = "What is the bonus of the project?"
-OPEN = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/docs"), ("POST", "/session")}
+OPEN = {("GET", "/"), ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/docs"), ("POST", "/session")}
 RULES = "*: *\nhr/*: hr\n*Zirconium*: hr\n"
 
 
@@ -71,6 +71,9 @@ def requests(site, keys):
     uploaded = upload["files"][0]["document"]
     site.call("POST", "/feedback", key=right, json={"rating": "good", "answer": answer})
     question = {"question": SECRET_QUESTION}
+    conversation = site.call("POST", "/conversations", key=right, json={"title": SECRET_QUESTION}).json()["id"]
+    site.call("POST", "/query", key=right, json={"question": SECRET_QUESTION, "conversation": conversation})
+    of_right = f"/conversations/{conversation}"
     kept = json.loads(json.dumps(answer).replace(AMOUNT, "80000"))
     named = [{"params": {"document": name}} for name in (f"hr/{SECRET}.md", uploaded)]
     return {
@@ -78,7 +81,13 @@ def requests(site, keys):
             {"json": question},
             {"json": {**question, "stream": True}},
             {"json": {**question, "policy": "off"}},
+            {"json": {**question, "conversation": conversation}},
         ],
+        ("POST", "/conversations"): [{"json": {"title": "Mine"}}],
+        ("GET", "/conversations"): [{}, {"params": {"text": "bonus"}}],
+        ("GET", "/conversations/{id}"): [{"path": of_right}],
+        ("PATCH", "/conversations/{id}"): [{"path": of_right, "json": {"title": "Bonus"}}],
+        ("DELETE", "/conversations/{id}"): [{"path": of_right}],
         ("POST", "/search"): [{"json": question}, {"json": {**question, "documents": ["hr/*"]}}],
         ("POST", "/check"): [{"json": {"answer": "The bonus is high.", "sources": []}}],
         ("POST", "/verify"): [{"json": kept}],
@@ -99,11 +108,13 @@ def requests(site, keys):
         ("GET", "/healthz"): [{}],
         ("GET", "/readyz"): [{}],
         ("GET", "/docs"): [{}],
+        ("GET", "/"): [{}],
     }
 
 
 SHOWING = {("POST", "/query"), ("POST", "/search"), ("GET", "/documents"), ("GET", "/documents/uploads/{id}")}
 READING = {("GET", "/documents/status"), ("GET", "/documents/text"), ("GET", "/documents/page"), ("DELETE", "/documents")}
+OWN = {(method, "/conversations/{id}") for method in ("GET", "PATCH", "DELETE")}
 
 
 def wait_for(site, key, upload):
@@ -135,7 +146,7 @@ def test_every_route_asks_who_it_is_and_shows_the_wrong_user_nothing(site, keys)
             wrong = ask(site, keys["wrong"], method, path, request)
             assert wrong.status_code < 500, (method, path, wrong.text)
             assert not leaks(wrong, request), (method, path, wrong.text[:500])
-            if (method, path) in READING:
+            if (method, path) in READING | OWN:
                 assert wrong.status_code == 404, (method, path)
             if (method, path) not in OPEN:
                 nobody = ask(site, None, method, path, request)

@@ -1,0 +1,165 @@
+"""The assistant in a real browser: the distribution's Chromium, over a server with a scripted generator and a small store."""
+
+import os
+import re
+import shutil
+import threading
+import time
+
+import httpx
+import pytest
+import uvicorn
+from reportlab.pdfgen.canvas import Canvas
+
+from rag.generators import Draft
+from tests.conftest import FakeEmbedder
+from tests.integration.serving import TRAVEL, build_site, build_store
+
+HOTEL = "What is the hotel limit in Madrid?"
+DINNER = "What may a dinner cost?"
+MIXED = "What are hotel and dinner limits?"
+UNKNOWN = "Who won the chess tournament?"
+HOSTILE = "What does the hostile notice say?"
+SLOW = "What is the hotel limit, slowly?"
+IMG = "<img src=x onerror=document.title='owned'>"
+HOSTILE_NAME = "<img src=x onerror=alert(1)>.md"
+
+# Sentences of the draft of each question, with the document that each cites; None cites nothing.
+SCRIPT = {
+    HOTEL: [("The hotel limit in Madrid is 140 euros per night.", "travel.md")],
+    DINNER: [("A dinner may cost 35 euros.", "dinner.pdf")],
+    MIXED: [
+        ("The hotel limit in Madrid is 140 euros per night.", "travel.md"),
+        ("A dinner may cost 35 euros.", "dinner.pdf"),
+        ("Flights are always free of charge.", "travel.md"),
+    ],
+    HOSTILE: [(f"The notice says {IMG} to everybody.", HOSTILE_NAME)],
+    SLOW: [("The hotel limit in Madrid is 140 euros per night.", "travel.md"), ("Ask your manager.", None)],
+}
+
+
+class Scripted:
+    """Writes what is in the script, with markers for the passages that were found; `pause` holds it after a sentence."""
+
+    name = "scripted"
+
+    def __init__(self):
+        self.pause = threading.Event()
+        self.requests = []
+
+    def generate(self, request):
+        return Draft(text="".join(self.stream(request)))
+
+    def stream(self, request):
+        self.requests.append(request)
+        names = [passage.document for passage in request.passages]
+        for text, document in SCRIPT.get(request.question, [("It was Ana [1].", None)]):
+            yield text if document is None else f"{text.removesuffix('.')} [{names.index(document) + 1}]. "
+            if request.question == SLOW:
+                self.pause.wait(20)
+
+
+class Server:
+    """A site behind a real socket."""
+
+    def __init__(self, site):
+        self.site = site
+        settings = uvicorn.Config(site.app, host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=1)
+        self.server = uvicorn.Server(settings)
+        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.thread.start()
+        while not self.server.started:
+            time.sleep(0.01)
+        self.url = "http://127.0.0.1:{}".format(self.server.servers[0].sockets[0].getsockname()[1])
+
+    def get(self, path, **options):
+        return httpx.get(self.url + path, **options)
+
+    def kill(self):
+        """Break every connection off, as a server that dies does."""
+        self.server.should_exit = True
+        for connection in list(self.server.server_state.connections):
+            connection.transport.abort()
+        self.thread.join(20)
+
+
+def write_folder(root):
+    (root / "rules").mkdir(parents=True)
+    (root / "travel.md").write_text(TRAVEL + "\nFlights must be booked two weeks ahead.\n", encoding="utf-8")
+    (root / "rules" / "long.md").write_text(
+        "Filler words of no use. \n\n" * 600 + "The umbrella limit is 9 euros.\n", encoding="utf-8"
+    )
+    (root / HOSTILE_NAME).write_text(f"# Notice\n\nThe notice says {IMG} to everybody.\n", encoding="utf-8")
+    canvas = Canvas(str(root / "dinner.pdf"))
+    canvas.drawString(72, 700, "This page is left as it is.")
+    canvas.showPage()
+    canvas.setFont("Helvetica", 16)
+    canvas.drawString(72, 700, "A dinner may cost 35 euros.")
+    canvas.save()
+    (root / "broken.pdf").write_bytes(b"%PDF-1.7 nothing")
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    playwright = pytest.importorskip("playwright.sync_api", reason="NO BROWSER TESTS: playwright is missing, run `make setup`")
+    program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if not program:
+        pytest.skip("NO BROWSER TESTS: there is no Chromium. Install it (`apt-get install chromium`), or name it in CHROMIUM")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    root = tmp_path_factory.mktemp("browser")
+    write_folder(root / "docs")
+    return build_store(root, root / "docs", FakeEmbedder())
+
+
+@pytest.fixture
+def serve(tmp_path, store):
+    """Starts servers over the store, each with a generator of its own as `generator`."""
+    running = []
+
+    def start(**options):
+        generator = Scripted()
+        site = build_site(tmp_path, store, FakeEmbedder(), generator=generator, **options)
+        server = Server(site)
+        server.generator = generator
+        running.append(server)
+        return server
+
+    yield start
+    for server in running:
+        server.generator.pause.set()
+        server.kill()
+
+
+@pytest.fixture
+def server(serve):
+    return serve()
+
+
+@pytest.fixture
+def browse(chromium):
+    """Opens pages; what any of them wrote to the console as an error fails the test, but for what it `expects`."""
+    contexts, errors = [], []
+
+    def new_page(url, expects="(?!)", **options):
+        context = chromium.new_context(locale=options.pop("locale", "en-GB"), **options)
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        page = context.new_page()
+        note = lambda text: None if re.search(expects, text) else errors.append(text)  # noqa: E731
+        page.on("console", lambda message: note(message.text) if message.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: note(str(error)))
+        page.on("dialog", lambda dialog: (errors.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.goto(url)
+        return page
+
+    yield new_page
+    for context in contexts:
+        context.close()
+    assert errors == []
