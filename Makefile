@@ -8,7 +8,11 @@ BIN := .venv/bin
 READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup demo test lint format serve bench clean
+# The tests of the assistant need a browser. Where nobody may install one they are skipped, and say so.
+BROWSER = command -v chromium google-chrome > /dev/null || test -n "$$CHROMIUM"
+APT = env DEBIAN_FRONTEND=noninteractive apt-get -q
+
+.PHONY: setup demo browser test lint format serve bench clean
 
 setup: $(READY)
 
@@ -39,7 +43,12 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: lint
+browser:
+	@$(BROWSER) || { S=""; test "$$(id -u)" = 0 || S="sudo -n"; \
+		{ $$S true && $$S $(APT) update && $$S $(APT) install -y --no-install-recommends chromium; } > /dev/null 2>&1; } \
+		|| echo "No Chromium here and none could be installed: the browser tests are skipped. Install it with apt-get install chromium."
+
+test: lint browser
 	@rm -rf build dist
 	$(BIN)/python -m build --wheel --no-isolation -o dist . > /dev/null
 	$(BIN)/python -m pytest

@@ -42,6 +42,7 @@ function dress() {
   byId("welcome").hidden = !isNew;
   byId("head").hidden = !open.id || !open.title;
   byId("conversation-title").textContent = open.title;
+  byId("conversation-title").classList.toggle("unseen", open.title === open.turns[0]?.question);
   byId("question").placeholder = t(isNew ? "askHint" : "askNext");
   byId("view-ask").classList.toggle("is-new", isNew);
 }

@@ -34,12 +34,15 @@ export function openDocuments() {
   list();
 }
 
+// Words are looked for everywhere, whatever folder is open.
+const wanted = () => ({ ...at, folder: at.text ? "" : at.folder });
+
 async function list() {
   const mine = ++sought;
   trail();
   let found;
   try {
-    found = await call("GET", "documents", { params: { ...at, limit: 1000 } });
+    found = await call("GET", "documents", { params: { ...wanted(), limit: 1000 } });
   } catch (error) {
     byId("documents").replaceChildren(el("li", { class: "problem", text: error.message || t("unreachable") }));
     return;
@@ -68,7 +71,7 @@ function more(next, mine) {
     type: "button",
     text: t("more"),
     onclick: async () => {
-      const found = await call("GET", "documents", { params: { ...at, limit: 1000, after: next } });
+      const found = await call("GET", "documents", { params: { ...wanted(), limit: 1000, after: next } });
       if (mine !== sought) return;
       button.parentElement.remove();
       byId("documents").append(...rows(found.documents));
@@ -109,6 +112,7 @@ function trail() {
   });
   const links = parts.map(([folder, name]) => el("button", { type: "button", class: "plain", text: name, "aria-current": folder === at.folder ? "page" : null, onclick: () => enter(folder) }));
   const glob = at.folder.endsWith(":") ? `${at.folder}*` : `${at.folder}/*`;
+  byId("trail").hidden = at.text !== "";
   byId("trail").replaceChildren(
     ...links.flatMap((link, index) => (index ? [el("span", { "aria-hidden": "true", text: "›" }), link] : [link])),
     at.folder ? el("button", { type: "button", text: t("askHere"), onclick: () => { limitTo(glob); location.hash = "#/"; } }) : "",

@@ -95,7 +95,7 @@ export class Turn {
     return [
       told,
       disputed ? el("span", { class: "warn", text: count("disputed", disputed) }) : "",
-      answer.withheld.length ? el("span", { class: "quiet", text: count("withheld", answer.withheld.length) }) : "",
+      answer.withheld.length ? el("span", { class: "quiet", text: t("withheldShort", { n: answer.withheld.length }) }) : "",
     ].filter(Boolean);
   }
 

@@ -24,6 +24,7 @@ SLOW = "What is the hotel limit, slowly?"
 IMG = "<img src=x onerror=document.title='owned'>"
 HOSTILE_NAME = "<img src=x onerror=alert(1)>.md"
 
+FILLER = "Filler words of no use. \n\n" * 600
 # Sentences of the draft of each question, with the document that each cites; None cites nothing.
 SCRIPT = {
     HOTEL: [("The hotel limit in Madrid is 140 euros per night.", "travel.md")],
@@ -39,7 +40,7 @@ SCRIPT = {
 
 
 class Scripted:
-    """Writes what is in the script, with markers for the passages that were found; `pause` holds it after a sentence."""
+    """Writes what is in the script, with markers for the passages that were found; one question waits for `pause` at the end."""
 
     name = "scripted"
 
@@ -54,9 +55,9 @@ class Scripted:
         self.requests.append(request)
         names = [passage.document for passage in request.passages]
         for text, document in SCRIPT.get(request.question, [("It was Ana [1].", None)]):
-            yield text if document is None else f"{text.removesuffix('.')} [{names.index(document) + 1}]. "
-            if request.question == SLOW:
-                self.pause.wait(20)
+            yield f"{text.removesuffix('.')} [{names.index(document) + 1}]. " if document in names else f"{text} "
+        if request.question == SLOW:
+            self.pause.wait(20)
 
 
 class Server:
@@ -70,13 +71,15 @@ class Server:
         self.thread.start()
         while not self.server.started:
             time.sleep(0.01)
-        self.url = "http://127.0.0.1:{}".format(self.server.servers[0].sockets[0].getsockname()[1])
+        self.url = f"http://127.0.0.1:{self.server.servers[0].sockets[0].getsockname()[1]}"
 
     def get(self, path, **options):
         return httpx.get(self.url + path, **options)
 
     def kill(self):
         """Break every connection off, as a server that dies does."""
+        if not self.thread.is_alive():
+            return
         self.server.should_exit = True
         for connection in list(self.server.server_state.connections):
             connection.transport.abort()
@@ -86,9 +89,7 @@ class Server:
 def write_folder(root):
     (root / "rules").mkdir(parents=True)
     (root / "travel.md").write_text(TRAVEL + "\nFlights must be booked two weeks ahead.\n", encoding="utf-8")
-    (root / "rules" / "long.md").write_text(
-        "Filler words of no use. \n\n" * 600 + "The umbrella limit is 9 euros.\n", encoding="utf-8"
-    )
+    (root / "rules" / "long.md").write_text(FILLER + "The umbrella limit is 9 euros.\n", encoding="utf-8")
     (root / HOSTILE_NAME).write_text(f"# Notice\n\nThe notice says {IMG} to everybody.\n", encoding="utf-8")
     canvas = Canvas(str(root / "dinner.pdf"))
     canvas.drawString(72, 700, "This page is left as it is.")
@@ -97,6 +98,15 @@ def write_folder(root):
     canvas.drawString(72, 700, "A dinner may cost 35 euros.")
     canvas.save()
     (root / "broken.pdf").write_bytes(b"%PDF-1.7 nothing")
+
+
+def wait_until(page, expression):
+    """As `page.wait_for_function`, which the policy against scripts of others forbids."""
+    for _ in range(100):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never true: {expression}")
 
 
 @pytest.fixture(scope="module")
