@@ -1,29 +1,30 @@
 """The `ingest` command: reconcile a folder with a store, and look after the store.
 
-Results go to stdout (one JSON object with --json), progress and messages to stderr. Exit status: 0 done, 1 failed, 2 wrong
-usage or configuration.
+Results go to stdout (one JSON object with --json, and one for each step before it with --events), progress and messages to
+stderr. Exit status: 0 done, 1 failed, 2 wrong usage or configuration.
 """
 
 import argparse
 import json
+import signal
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from ingest.config import IngestConfig, load_config
 from ingest.errors import ConfigError, IngestError
 from ingest.intake import Report
 from ingest.pipeline import ingest_folder, rebuild, remove_documents
+from ingest.progress import Display
+from ingest.scan import Patterns
+from ingest.showing import print_files, print_report, print_status
 from ingest.sql import Query, ingest_query
 from ingest.store import Store
+from ingest.watch import watch
 
-_COMMANDS = ("status", "list", "remove", "rebuild", "sql")
-_SHOWN = 20
+_COMMANDS = ("status", "list", "remove", "rebuild", "sql", "compact", "export", "import")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,34 +57,59 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     common.add_argument("--store", type=Path, help="directory of the store (default: data/store)")
     common.add_argument("--config", type=Path, help="TOML file; configs/default.toml lists every key")
     common.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    steps = argparse.ArgumentParser(add_help=False)
+    steps.add_argument("--events", action="store_true", help="one JSON object for each step on stdout, then that of --json")
     if arguments and arguments[0] in _COMMANDS:
-        parser = argparse.ArgumentParser(prog="ingest")
-        commands = parser.add_subparsers(required=True)
-        commands.add_parser("status", parents=[common], help="what the store holds").set_defaults(run=_status)
-        commands.add_parser("list", parents=[common], help="its documents and failed files").set_defaults(run=_list)
-        remove = commands.add_parser("remove", parents=[common], help="take documents out of the store")
-        remove.add_argument("documents", nargs="+")
-        remove.set_defaults(run=_remove)
-        commands.add_parser("rebuild", parents=[common], help="ingest every source anew").set_defaults(run=_rebuild)
-        sql = commands.add_parser("sql", parents=[common], help="make a source equal to the rows of a database query")
-        sql.add_argument("url", help="as SQLAlchemy writes it, without a password: set RAG_SQL_PASSWORD for that")
-        sql.add_argument("--query", required=True, help="a SELECT; each row becomes a document")
-        sql.add_argument("--source", required=True, help="name of the source")
-        sql.add_argument("--id", default="", help="column that tells rows apart (default: their content)")
-        sql.set_defaults(run=_sql)
-        return parser.parse_args(arguments)
+        return _parse_command(arguments, common, steps)
+    return _parse_folder(arguments, [common, steps])
+
+
+def _parse_command(arguments: list[str], common: argparse.ArgumentParser, steps: argparse.ArgumentParser) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="ingest")
+    commands = parser.add_subparsers(required=True)
+    commands.add_parser("status", parents=[common], help="what the store holds").set_defaults(run=_status)
+    commands.add_parser("list", parents=[common], help="its documents and failed files").set_defaults(run=_list)
+    remove = commands.add_parser("remove", parents=[common], help="take documents out of the store")
+    remove.add_argument("documents", nargs="+")
+    remove.set_defaults(run=_remove)
+    commands.add_parser("rebuild", parents=[common, steps], help="ingest every source anew").set_defaults(run=_rebuild)
+    sql = commands.add_parser("sql", parents=[common, steps], help="make a source equal to the rows of a database query")
+    sql.add_argument("url", help="as SQLAlchemy writes it, without a password: set RAG_SQL_PASSWORD for that")
+    sql.add_argument("--query", required=True, help="a SELECT; each row becomes a document")
+    sql.add_argument("--source", required=True, help="name of the source")
+    sql.add_argument("--id", default="", help="column that tells rows apart (default: their content)")
+    sql.set_defaults(run=_sql)
+    commands.add_parser("compact", parents=[common], help="free the space of old versions").set_defaults(run=_compact)
+    for name, run, text in (
+        ("export", _export, "write the store into one file"),
+        ("import", _import, "make a store of it"),
+    ):
+        command = commands.add_parser(name, parents=[common], help=text)
+        command.add_argument("file", type=Path)
+        command.set_defaults(run=run)
+    return parser.parse_args(arguments)
+
+
+def _parse_folder(arguments: list[str], parents: list[argparse.ArgumentParser]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="ingest",
-        parents=[common],
+        parents=parents,
         description="Make a store equal to a folder: new and changed files are read, deleted ones disappear.",
         epilog=f"Other commands: ingest {' | '.join(_COMMANDS)}. Write ./status for a folder of such a name.",
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--source", help="name of the source (default: known by its path, else the folder's name)")
+    choice = "as in a .gitignore; may be given again; '' forgets what is remembered"
+    parser.add_argument("--include", action="append", metavar="GLOB", help=f"read only such files, {choice}")
+    parser.add_argument("--exclude", action="append", metavar="GLOB", help=f"leave such files and folders out, {choice}")
+    parser.add_argument("--watch", action="store_true", help="follow the folder until stopped")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done and write nothing")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a file failed")
     parser.set_defaults(run=_ingest)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.watch and options.dry_run:
+        parser.error("--dry-run writes nothing and --watch goes on writing: give one of them")
+    return options
 
 
 def _ingest(options: argparse.Namespace, config: IngestConfig, errors: Console) -> int:
@@ -91,50 +117,81 @@ def _ingest(options: argparse.Namespace, config: IngestConfig, errors: Console) 
         why = "it is a file" if options.folder.exists() else "there is no such folder"
         errors.print(f"ingest: cannot ingest `{options.folder}`: {why}. Name a folder.", markup=False, soft_wrap=True)
         return 2
-    with _progress(errors) as bar:
-        task = bar.add_task("reading", total=None)
+    embedder = config.embedder.embedder()
 
-        def progress(done: int, total: int, name: str) -> None:
-            bar.update(task, completed=done, total=total, description=_short(name))
+    def reconcile() -> tuple[Report, dict[str, float]]:
+        with Display(errors, as_events=options.events) as display:
+            report = ingest_folder(
+                options.folder,
+                config.store.path,
+                embedder,
+                config.chunker.settings(),
+                limits=config.loader.limits(),
+                source_name=options.source,
+                patterns=Patterns(_given(options.include), _given(options.exclude)),
+                dry_run=options.dry_run,
+                listen=display.listen,
+            )
+        return report, display.slow
 
-        report = ingest_folder(
-            options.folder,
-            config.store.path,
-            config.embedder.embedder(),
-            config.chunker.settings(),
-            source_name=options.source,
-            dry_run=options.dry_run,
-            progress=progress,
-        )
-    _print_report(report, options.json, config.store.path)
+    if options.watch:
+        return _watch(options, config, errors, reconcile)
+    report, slow = reconcile()
+    print_report(report, slow, config.store.path, as_json=options.json or options.events)
     return 1 if options.strict and report.failed else 0
 
 
+def _watch(
+    options: argparse.Namespace,
+    config: IngestConfig,
+    errors: Console,
+    reconcile: Callable[[], tuple[Report, dict[str, float]]],
+) -> int:
+    failed: dict[str, str] | None = None  # at the last look
+
+    def look() -> bool:
+        nonlocal failed
+        report, slow = reconcile()
+        if report.added or report.changed or report.removed or report.failed != failed:
+            print_report(report, slow, config.store.path, as_json=options.json or options.events)
+            sys.stdout.flush()
+        failed = report.failed
+        return report.is_unsettled
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        watch(
+            options.folder, config.store.path, look, lambda text: errors.print(f"ingest: {text}", markup=False, soft_wrap=True)
+        )
+    except KeyboardInterrupt:
+        errors.print("ingest: stopped watching. The store is as it was at the last look.")
+    return 0
+
+
 def _sql(options: argparse.Namespace, config: IngestConfig, errors: Console) -> int:
-    with _progress(errors) as bar:
-        task = bar.add_task("reading", total=None)
+    with Display(errors, as_events=options.events) as display:
         report = ingest_query(
             Query(options.url, options.query, options.source, options.id),
             config.store.path,
             config.embedder.embedder(),
             config.chunker.settings(),
-            progress=lambda done, total, name: bar.update(task, completed=done, description=_short(name)),
+            listen=display.listen,
         )
-    _print_report(report, options.json, config.store.path)
+    print_report(report, display.slow, config.store.path, as_json=options.json or options.events)
     return 0
 
 
 def _rebuild(options: argparse.Namespace, config: IngestConfig, errors: Console) -> int:
-    with _progress(errors) as bar:
-        task = bar.add_task("reading", total=None)
+    with Display(errors, as_events=options.events) as display:
         reports = rebuild(
             config.store.path,
             config.embedder.embedder(),
             config.chunker.settings(),
-            lambda done, total, name: bar.update(task, completed=done, total=total, description=_short(name)),
+            limits=config.loader.limits(),
+            listen=display.listen,
         )
     for report in reports:
-        _print_report(report, options.json, config.store.path)
+        print_report(report, display.slow, config.store.path, as_json=options.json or options.events)
     return 0
 
 
@@ -144,97 +201,50 @@ def _remove(options: argparse.Namespace, config: IngestConfig, errors: Console) 
     return 0
 
 
-def _status(options: argparse.Namespace, config: IngestConfig, errors: Console) -> int:
+def _compact(options: argparse.Namespace, config: IngestConfig, errors: Console) -> int:
     store = Store.open(config.store.path)
-    states = store.states().values()
-    stored = [state for state in states if state.status == "stored"]
-    numbers = {
-        "store": str(config.store.path),
-        "embedder": store.manifest.embedder,
-        "dim": store.manifest.dim,
-        "sources": [asdict(source) for source in store.manifest.sources],
-        "documents": len(stored),
-        "chunks": sum(state.n_chunks for state in stored),
-        "pages": sum(state.n_pages for state in stored),
-        "failed": sum(state.status == "failed" for state in states),
-    }
-    if options.json:
-        print(json.dumps(numbers, ensure_ascii=False))
-        return 0
-    for key, value in numbers.items():
-        if key == "sources":
-            value = ", ".join(f"{source.name} ({source.root})" for source in store.manifest.sources) or "none"
-        print(f"{key:10} {value}")
+    with store.writing():
+        before, after = store.compact()
+    numbers = {"bytes_before": before, "bytes_after": after, "bytes_freed": before - after}
+    print(json.dumps(numbers) if options.json else f"{_megabytes(before - after)} freed: {_megabytes(after)} are left")
+    return 0
+
+
+def _export(options: argparse.Namespace, config: IngestConfig, errors: Console) -> int:
+    from ingest.archive import export_store
+
+    n_bytes = export_store(Store.open(config.store.path), options.file)
+    print(
+        json.dumps({"file": str(options.file), "bytes": n_bytes})
+        if options.json
+        else f"{_megabytes(n_bytes)} in {options.file}"
+    )
+    return 0
+
+
+def _import(options: argparse.Namespace, config: IngestConfig, errors: Console) -> int:
+    from ingest.archive import import_store
+
+    import_store(options.file, config.store.path)
+    return _status(options, config, errors)
+
+
+def _status(options: argparse.Namespace, config: IngestConfig, errors: Console) -> int:
+    print_status(config.store.path, as_json=options.json)
     return 0
 
 
 def _list(options: argparse.Namespace, config: IngestConfig, errors: Console) -> int:
-    states = sorted(Store.open(config.store.path).states().values(), key=lambda state: state.name)
-    if options.json:
-        for state in states:
-            print(json.dumps({**asdict(state), "document": state.name}, ensure_ascii=False))
-        return 0
-    table = Table("document", "language", "pages", "chunks", "status", box=None)
-    for state in states:
-        pages = str(state.n_pages) if state.n_pages else ""
-        status = f"{state.status}: {state.reason}" if state.reason else state.status
-        table.add_row(_plain(state.name), state.language, pages, str(state.n_chunks), _plain(status))
-    _out().print(table)
+    print_files(config.store.path, as_json=options.json)
     return 0
 
 
-def _print_report(report: Report, as_json: bool, store: Path) -> None:
-    if as_json:
-        print(json.dumps(asdict(report), ensure_ascii=False))
-        return
-    out = _out()
-    would = "would be " if report.is_dry_run else ""
-    table = Table(box=None, show_header=False)
-    for label, names in (("added", report.added), ("changed", report.changed), ("removed", report.removed)):
-        table.add_row(would + label, str(len(names)), _plain(_some(names)))
-    table.add_row("unchanged", str(len(report.unchanged)), "")
-    table.add_row("failed", str(len(report.failed)), "")
-    skipped = ", ".join(f"{count} {suffix}" for suffix, count in sorted(report.skipped.items()))
-    table.add_row("skipped", str(sum(report.skipped.values())), _plain(skipped))
-    out.print(table)
-    for name, reason in sorted(report.partly.items()):
-        out.print(f"  partly read {name}: {reason}", markup=False, soft_wrap=True)
-    for name, warning in sorted(report.warnings.items()):
-        out.print(f"  note {name}: {warning}", markup=False, soft_wrap=True)
-    for name, reason in sorted(report.failed.items()):
-        out.print(f"  failed {name}: {reason}", markup=False, soft_wrap=True)
-    if not report.is_dry_run:
-        out.print(f"{report.n_chunks} chunks written to {store} in {report.seconds:.1f} s", markup=False, soft_wrap=True)
+def _given(patterns: list[str] | None) -> tuple[str, ...] | None:
+    return None if patterns is None else tuple(patterns)
 
 
-def _progress(errors: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=errors,
-        transient=True,
-        disable=not errors.is_terminal,
-    )
-
-
-def _out() -> Console:
-    return Console(highlight=False)
-
-
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_SHOWN])
-    return shown + (f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 40 else f"…{name[-39:]}"
-
-
-def _plain(text: str) -> str:
-    """Escape what rich would take for markup."""
-    return text.replace("[", r"\[")
+def _megabytes(n_bytes: int) -> str:
+    return f"{n_bytes / 1e6:,.1f} MB"
 
 
 if __name__ == "__main__":

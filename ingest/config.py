@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ingest.chunker import ChunkerSettings
 from ingest.embedder import PACKAGED, Embedder, SentenceTransformerEmbedder
 from ingest.errors import ConfigError
+from ingest.limits import ReadLimits
 from ingest.universal import UNIVERSAL, CombinedEmbedder, UniversalEmbedder
 
 COMBINED = f"{PACKAGED}+{UNIVERSAL.removeprefix('packaged:')}"
@@ -64,6 +65,19 @@ class EmbedderConfig(Section):
         )
 
 
+class LoaderConfig(Section):
+    """What reading one file may take."""
+
+    workers: int = Field(default=0, ge=0, le=256)
+    timeout_s: float = Field(default=300.0, gt=0, le=86_400)
+    max_memory_mb: int = Field(default=1024, ge=128, le=1_048_576)
+    max_text_chars: int = Field(default=50_000_000, ge=1)
+
+    def limits(self) -> ReadLimits:
+        """Return the limits as reading takes them."""
+        return ReadLimits(**self.model_dump())
+
+
 class ChunkerConfig(Section):
     """Sizes of chunks in the embedder's tokens."""
 
@@ -83,6 +97,7 @@ class IngestConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     store: StoreConfig = StoreConfig()
+    loader: LoaderConfig = LoaderConfig()
     embedder: EmbedderConfig = EmbedderConfig()
     chunker: ChunkerConfig = ChunkerConfig()
 

@@ -9,6 +9,7 @@ import bz2
 import gzip
 import io
 import lzma
+import mmap
 import re
 import stat
 import tarfile
@@ -16,8 +17,7 @@ import zipfile
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from email.message import Message
-from pathlib import PurePosixPath
-from typing import Protocol
+from typing import Any, Protocol
 
 from ingest.errors import LoadError
 from ingest.loaders import BROKEN, SUFFIXES, mail, msg
@@ -65,13 +65,17 @@ class _Full(Exception):
     """A limit of the whole file is reached."""
 
 
+Bytes = bytes | mmap.mmap  # a file may be mapped from the disk instead of read: it may be larger than memory
 Entries = Iterator[tuple[str, bytes | LoadError]]
 
 
 def suffix_of(name: str) -> str:
     """Suffix of a name in lower case; `.tar.gz` is one."""
-    lowered = name.lower()
-    return next((suffix for suffix in _DOUBLE if lowered.endswith(suffix)), PurePosixPath(lowered).suffix)
+    lowered = name.lower().rpartition("/")[2]
+    if lowered.endswith(_DOUBLE):
+        return next(suffix for suffix in _DOUBLE if lowered.endswith(suffix))
+    stem, dot, suffix = lowered.rpartition(".")
+    return dot + suffix if stem and suffix else ""
 
 
 def is_container(name: str) -> bool:
@@ -85,13 +89,13 @@ def owners(name: str) -> list[str]:
     return [SEPARATOR.join(steps[:n]) for n in range(1, len(steps))]
 
 
-def is_hidden_file(name: str) -> bool:
-    """True for hidden, lock and temporary files, by the last step of their path."""
-    return (
-        name.startswith((".", "~$"))
-        or name.lower() == "thumbs.db"
-        or name.endswith(("~", ".tmp", ".swp", ".part", ".crdownload"))
-    )
+def why_hidden(name: str) -> str:
+    """What a file is that is never read, by the last step of its path: hidden, lock, temporary; empty for any other."""
+    if name.startswith(("~$", ".~lock.")) or name.endswith((".lock", ".lck")):
+        return "lock"
+    if name.endswith(("~", ".tmp", ".temp", ".swp", ".part", ".partial", ".crdownload", ".download")):
+        return "temporary"
+    return "hidden" if name.startswith(".") or name.lower() == "thumbs.db" else ""
 
 
 @dataclass
@@ -108,7 +112,7 @@ class Unpacking:
     _seen: set[str] = field(default_factory=set)
     _n_bytes: int = 0
 
-    def parts(self, data: bytes, name: str) -> Iterator[Part]:
+    def parts(self, data: Bytes, name: str) -> Iterator[Part]:
         """Parts of the container `name` that a loader may read, in its order, those of inner containers included.
 
         Raises: LoadError when the container itself cannot be read, or no further; the parts before stand.
@@ -118,7 +122,7 @@ class Unpacking:
         except _Full as error:
             self.stopped = str(error)
 
-    def _parts(self, data: bytes, name: str, depth: int) -> Iterator[Part]:
+    def _parts(self, data: Bytes, name: str, depth: int) -> Iterator[Part]:
         for inner, content in self._entries(data, name):
             part = self._name(name, inner)
             if isinstance(content, LoadError):
@@ -140,19 +144,19 @@ class Unpacking:
             else:
                 self._skip("attachments nested too deep")
 
-    def _entries(self, data: bytes, name: str) -> Entries:
+    def _entries(self, data: Bytes, name: str) -> Entries:
         suffix = suffix_of(name)
         if suffix == ".zip":
             return self._zip(data)
         if suffix == ".mbox":
             return self._mailbox(data)
         if suffix in MAILS:
-            return self._mail(mail.parse(data) if suffix == ".eml" else msg.parse(data))
+            return self._mail((mail.parse if suffix == ".eml" else msg.parse)(bytes(data)))
         return self._tar(data)
 
-    def _zip(self, data: bytes) -> Entries:
+    def _zip(self, data: Bytes) -> Entries:
         try:
-            archive = zipfile.ZipFile(io.BytesIO(data))
+            archive = zipfile.ZipFile(_file(data))
             files = [info for info in archive.infolist() if not info.is_dir()]
         except BROKEN_ZIP as error:
             raise LoadError(f"is no ZIP file that can be read: {error}. Bring it back from a copy") from error
@@ -180,7 +184,7 @@ class Unpacking:
         except BROKEN_ZIP as error:
             return LoadError(f"is damaged in its archive: {error}. Bring it back from a copy")
 
-    def _tar(self, data: bytes) -> Entries:
+    def _tar(self, data: Bytes) -> Entries:
         most = min(self.limits.max_bytes - self._n_bytes, max(_FREE_BYTES, MAX_RATIO * len(data)))
         stream = _Bounded(_uncompressed(data), most)
         try:
@@ -202,7 +206,7 @@ class Unpacking:
         file = archive.extractfile(member)
         return file.read() if file is not None else b""
 
-    def _mailbox(self, data: bytes) -> Entries:
+    def _mailbox(self, data: Bytes) -> Entries:
         starts = list(_FROM_LINE.finditer(data))
         if not starts:
             raise LoadError("is no mailbox: no message begins in it. Export it anew as MBOX")
@@ -220,8 +224,9 @@ class Unpacking:
     def _is_wanted(self, path: str) -> bool:
         """True for what a loader reads; the rest is counted."""
         steps = _steps(path)
-        if not steps or "__MACOSX" in steps or any(map(is_hidden_file, steps)):
-            self._skip("hidden or temporary")
+        hidden = "hidden" if not steps or "__MACOSX" in steps else next(filter(None, map(why_hidden, steps)), "")
+        if hidden:
+            self._skip(hidden)
             return False
         suffix = suffix_of(steps[-1])
         if suffix not in SUFFIXES and suffix not in ARCHIVES:
@@ -255,16 +260,21 @@ class _Readable(Protocol):
     def read(self, size: int = -1, /) -> bytes: ...
 
 
-def _uncompressed(data: bytes) -> _Readable:
+def _file(data: Bytes) -> Any:
+    """Bytes as a file to read from; those that are mapped from the disk are one."""
+    return io.BytesIO(data) if isinstance(data, bytes) else data
+
+
+def _uncompressed(data: Bytes) -> _Readable:
     """A TAR as a stream, by what it begins with: its name may say anything."""
-    file = io.BytesIO(data)
-    if data.startswith(b"\x1f\x8b"):
+    file = _file(data)
+    if data[:2] == b"\x1f\x8b":
         return gzip.GzipFile(fileobj=file)
-    if data.startswith(b"BZh"):
+    if data[:3] == b"BZh":
         return bz2.BZ2File(file)
-    if data.startswith(b"\xfd7zXZ"):
+    if data[:5] == b"\xfd7zXZ":
         return lzma.LZMAFile(file)
-    return file
+    return file  # type: ignore[no-any-return]
 
 
 class _Bounded:

@@ -7,7 +7,8 @@ import hashlib
 import importlib.util
 import os
 import threading
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -30,6 +31,7 @@ _WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d
 _PACKAGED_LANGUAGES = ("en",)
 _FEW_TEXTS = 4  # a question is one text: all threads inside each operation answer it soonest
 _TEXTS_A_BATCH = 4
+_TOKENISED_CHARS = 200_000
 
 
 class Embedder(Protocol):
@@ -38,6 +40,11 @@ class Embedder(Protocol):
     name: str
     languages: tuple[str, ...] | None  # in which its vectors mean something; None: all
     counted_languages: tuple[str, ...] | None  # in which its tokens measure a text; in others words do. None: all
+
+    @property
+    def identity(self) -> str:
+        """Changes whenever the vectors of the same texts do."""
+        ...
 
     @property
     def dim(self) -> int:
@@ -57,7 +64,7 @@ class Embedder(Protocol):
         """Embed questions: (n, dim) float32, unit length."""
         ...
 
-    def token_starts(self, text: str) -> list[int]:
+    def token_starts(self, text: str) -> Sequence[int]:
         """Character position at which each token of `text` starts, ascending, without special tokens."""
         ...
 
@@ -85,6 +92,16 @@ class SentenceTransformerEmbedder:
         self._text_prefix = text_prefix
         self._model: SentenceTransformer | None = None
         self._lock = threading.RLock()
+        self._identity = ""
+        self._tokenizer: Any = None
+
+    @property
+    def identity(self) -> str:
+        """Name, checksum of the weights where they lie in a folder, and what is put before each text."""
+        with self._lock:
+            if not self._identity:
+                self._identity = f"{self.name}\0{_weights_digest(self.name)}\0{self._text_prefix}"
+            return self._identity
 
     @property
     def dim(self) -> int:
@@ -104,10 +121,20 @@ class SentenceTransformerEmbedder:
         """Embed questions: (n, dim) float32, unit length."""
         return self._encode([self._query_prefix + text for text in texts])
 
-    def token_starts(self, text: str) -> list[int]:
+    def token_starts(self, text: str) -> Sequence[int]:
         """Character position at which each token of `text` starts, ascending, without special tokens."""
-        tokenizer: Any = self._loaded().tokenizer
+        starts = array("q")
+        for shift, end in _pieces(text):
+            starts.extend(start + shift for start in self._starts(text[shift:end]))
+        return starts
+
+    def _starts(self, text: str) -> list[int]:
         with self._lock:
+            if self.name == PACKAGED and self._model is None:
+                # Cutting alone needs no more than this; the model takes seconds to load.
+                self._tokenizer = self._tokenizer or _packaged_tokenizer()
+                return [start for start, _ in self._tokenizer.encode(text, add_special_tokens=False).offsets]
+            tokenizer: Any = self._loaded().tokenizer
             encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False)
         return [start for start, _ in encoded["offset_mapping"]]
 
@@ -153,6 +180,17 @@ class SentenceTransformerEmbedder:
             if self._model is None:
                 self._model = _load(self.name, self._device)
             return self._model
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int]]:
+    """Spans of a text that are tokenised one by one, cut at blanks: a tokenizer takes 160 bytes for each character."""
+    start = 0
+    while len(text) - start > _TOKENISED_CHARS:
+        end = start + _TOKENISED_CHARS
+        end = max(text.rfind("\n", start, end), text.rfind(" ", start, end)) + 1 or end
+        yield start, end
+        start = end
+    yield start, len(text)
 
 
 def _encode_on_all_cores(model: "SentenceTransformer", texts: list[str]) -> Vectors:
@@ -203,10 +241,28 @@ def packaged_model_folder() -> Path:
     return folder
 
 
+def _packaged_tokenizer() -> Any:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(packaged_model_folder() / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _weights_digest(model: str) -> str:
+    """Digest of all files of a model's folder; that of the packaged one is known, and a hub's are known by name alone."""
+    if model == PACKAGED or not Path(model).is_dir():
+        return _WEIGHTS_SHA256 if model == PACKAGED else ""
+    files = sorted(file for file in Path(model).rglob("*") if file.is_file())
+    listed = "".join(f"{file.relative_to(model)}\0{file_sha256(file)}\n" for file in files)
+    return hashlib.sha256(listed.encode()).hexdigest()
 
 
 def _load(model: str, device: str) -> "SentenceTransformer":

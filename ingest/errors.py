@@ -3,7 +3,9 @@
 IngestError
 ├── ConfigError          a configuration file, variable or key is wrong
 ├── LoadError            one file cannot be read (the run goes on)
-│   └── UnsupportedFile  no loader for this kind of file
+│   ├── UnsupportedFile  no loader for this kind of file
+│   ├── LimitPassed      it takes more time, memory or text than is given to a file
+│   └── ReadInterrupted  for a reason outside of the file; another run may read it
 ├── EmbedderError        the embedding model is missing, damaged or not the expected one
 └── StoreError           the store cannot be opened, read or written
     ├── StoreMissing     there is no store at this path
@@ -28,6 +30,14 @@ class LoadError(IngestError):
 
 class UnsupportedFile(LoadError):
     """No loader reads this kind of file."""
+
+
+class LimitPassed(LoadError):
+    """A file takes more time or memory, or holds more text, than the settings give it."""
+
+
+class ReadInterrupted(LoadError):
+    """A file was not read to its end for a reason outside of it: the next run tries again."""
 
 
 class EmbedderError(IngestError):

@@ -3,20 +3,24 @@
 It knows the files beside the tables and nothing of the tables.
 """
 
+import errno
 import fcntl
 import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from ingest.errors import StoreError, StoreLocked, StoreMismatch, StoreMissing
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+FIRST_TABLES = "lance"
 ACCESS_FILE = ".ragaccess"  # in a folder: who may read its documents
 UPLOADS = "uploads"  # the source that takes what users upload
+_FILE = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,8 @@ class Source:
     """A named source of documents. `prefix` stands before its documents' names: empty for the first folder.
 
     `root` is the path of a folder, or, where there is a `query`, the URL of a database without its password; `id_column` then
-    names its rows. `access`: the text of a folder's access rules as it was ingested.
+    names its rows. `access`: the text of a folder's access rules as it was ingested. `include` and `exclude` are patterns as in
+    a .gitignore; `is_mount` tells that the folder was a mount point.
     """
 
     name: str
@@ -33,11 +38,14 @@ class Source:
     access: str = ""
     query: str = ""
     id_column: str = ""
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    is_mount: bool = False
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a store was made with; opening it with anything else is an error."""
+    """What a store was made with; opening it with anything else is an error. `tables` is where its tables lie inside."""
 
     embedder: str
     dim: int
@@ -45,32 +53,51 @@ class Manifest:
     schema_version: int = SCHEMA_VERSION
     created_at: str = ""
     sources: tuple[Source, ...] = ()
+    tables: str = FIRST_TABLES
 
 
-def read_manifest(path: Path, *, any_schema: bool = False) -> Manifest:
-    """Read a store's manifest; `any_schema` also takes one of another version, to rebuild from.
+def read_manifest(path: Path) -> Manifest:
+    """Read a store's manifest; its schema may be an older one.
 
-    Raises: StoreMissing when there is none, StoreError when it is damaged, StoreMismatch for another schema.
+    Raises: StoreMissing when there is none, StoreError when it is damaged, StoreMismatch for a newer schema.
     """
-    file = path / "manifest.json"
     try:
-        raw = json.loads(file.read_text(encoding="utf-8"))
-        sources = tuple(Source(**source) for source in raw.pop("sources", []))
-        manifest = Manifest(**raw, sources=sources)
+        raw = json.loads((path / _FILE).read_text(encoding="utf-8"))
+        if raw["schema_version"] > SCHEMA_VERSION:
+            raise StoreMismatch(
+                f"cannot open store `{path}`: it has schema {raw['schema_version']}, this version reads up to "
+                f"{SCHEMA_VERSION}. Open it with the version of this program that made it or a later one; nothing was changed."
+            )
+        return parse_manifest(raw)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise StoreMissing(f"cannot open store `{path}`: no manifest. Run `ingest FOLDER --store {path}` first.") from error
     except OSError as error:
         raise StoreError(f"cannot open store `{path}`: {error.strerror}. Check its permissions.") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, LookupError) as error:
         raise StoreError(
             f"cannot open store `{path}`: manifest.json is damaged ({error}). Restore it or ingest anew."
         ) from error
-    if manifest.schema_version != SCHEMA_VERSION and not any_schema:
-        raise StoreMismatch(
-            f"cannot open store `{path}`: it has schema {manifest.schema_version}, this version reads {SCHEMA_VERSION}. "
-            "Run `ingest rebuild`."
-        )
-    return manifest
+
+
+def parse_manifest(raw: dict[str, Any]) -> Manifest:
+    """Make a manifest from its JSON object.
+
+    Raises: TypeError, ValueError, LookupError when it is none.
+    """
+    sources = raw.pop("sources", [])
+    if not isinstance(sources, list):
+        raise ValueError("`sources` is no list")
+    return Manifest(**raw, sources=tuple(map(_parse_source, sources)))
+
+
+def _parse_source(raw: dict[str, Any]) -> Source:
+    patterns: Any = {key: tuple(raw.pop(key, ())) for key in ("include", "exclude")}
+    return Source(**raw, **patterns)
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write a store's manifest so that a crash leaves the old or the new one."""
+    write_atomically(path / _FILE, json.dumps(asdict(manifest), indent=2) + "\n")
 
 
 @contextmanager
@@ -95,11 +122,15 @@ def lock(path: Path) -> Iterator[None]:
 def write_atomically(path: Path, text: str) -> None:
     """Write a text file so that a crash leaves the old or the new one."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(name).replace(path)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 @contextmanager
@@ -108,11 +139,13 @@ def disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        hint = "Free some space and run it again; nothing that was stored is lost." if error.errno == 28 else "Check the path."
+        hint = "Check the path."
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            hint = "Free some space and run it again; nothing that was stored is lost."
         raise StoreError(f"cannot write to store `{path}`: {error.strerror or error}. {hint}") from error
     except RuntimeError as error:  # LanceDB wraps errors of its Rust core in these
         text = str(error)
-        if "No space left" in text or "StorageFull" in text:
+        if "No space left" in text or "StorageFull" in text or "Disk quota" in text:
             raise StoreError(
                 f"cannot write to store `{path}`: the disk is full. Free some space and run it again; nothing that was "
                 "stored is lost."

@@ -1,44 +1,32 @@
-"""The main path of ingestion: scan -> load -> chunk -> embed -> store, for one folder.
+"""The main path of ingestion: scan -> read -> chunk -> embed -> store, for one folder.
 
 It makes the store's documents of one source equal to the folder: what is new or changed is read, what is gone is removed,
 what is the same is left alone. One bad file is recorded with its reason and stops nothing.
 """
 
-import os
+import shutil
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ingest.chunker import ChunkerSettings
-from ingest.containers import ARCHIVES, SEPARATOR, is_hidden_file, owners, suffix_of
+from ingest.containers import SEPARATOR, owners
 from ingest.embedder import Embedder
-from ingest.errors import IngestError, StoreMismatch, StoreMissing
-from ingest.intake import UNREAD_SIZE, FoundFile, Intake, Report
-from ingest.loaders import LOADERS_VERSION, SUFFIXES, may_be_read_now
-from ingest.manifest import ACCESS_FILE, UPLOADS, Source, lock, read_manifest
-from ingest.store import Batch, FileState, Store
+from ingest.errors import IngestError, StoreError, StoreMismatch, StoreMissing
+from ingest.intake import UNREAD_SIZE, FoundFile, Intake, Listener, Report, Step, ignore
+from ingest.journal import FileState
+from ingest.limits import ReadLimits
+from ingest.manifest import Source, lock
+from ingest.plan import Plan, make_plan, with_tries
+from ingest.readers import Readers
+from ingest.scan import AS_REMEMBERED, Patterns, Scan
+from ingest.sources import as_it_is, choose_source
+from ingest.store import Batch, Store, next_tables
 
-Progress = Callable[[int, int, str], None]
-
-
-@dataclass
-class Plan:
-    """What is to be done to make the store equal to the folder."""
-
-    read: list[FoundFile] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
-    failed_before: dict[str, str] = field(default_factory=dict)
-    removed: list[str] = field(default_factory=list)
-    skipped: dict[str, int] = field(default_factory=dict)
-    present: set[str] = field(default_factory=set)
-
-    def keep(self, state: FileState) -> None:
-        """Leave a file or part as the store has it."""
-        if state.status == "failed":
-            self.failed_before[state.name] = state.reason
-        elif state.status == "stored":
-            self.unchanged.append(state.name)
+_TRIES = 3  # to read a file that is written to
+_TRY_AGAIN_S = 0.2
 
 
 def ingest_folder(
@@ -47,57 +35,107 @@ def ingest_folder(
     embedder: Embedder,
     settings: ChunkerSettings,
     *,
+    limits: ReadLimits | None = None,
     source_name: str | None = None,
+    patterns: Patterns = AS_REMEMBERED,
     dry_run: bool = False,
-    progress: Progress = lambda done, total, name: None,
+    listen: Listener = ignore,
 ) -> Report:
     """Reconcile one folder with its source in the store, which is made if there is none.
 
-    `progress(done, total, name)` is called after each file. With `dry_run` nothing is written and nothing embedded.
-    Raises: IngestError when the folder or the store cannot be used; a file that fails is in the report instead.
+    `patterns` choose files; those that are not given are as the source remembers them. `listen` is told of each step, always in
+    the calling thread. With `dry_run` nothing is written and nothing embedded.
+    Raises: IngestError when the folder or the store cannot be used, ConfigError for a pattern that is none; a file that fails
+    is in the report instead.
     """
     started = time.monotonic()
+    limits = limits or ReadLimits()
     if not folder.is_dir():
         why = "it is a file" if folder.exists() else "there is no such folder"
         raise IngestError(f"cannot ingest `{folder}`: {why}. Name a folder.")
-    try:
-        store = open_for_writing(store_path, embedder, settings) if dry_run else open_or_create(store_path, embedder, settings)
-    except StoreMissing:
-        return _dry_report(folder.name, make_plan(folder, "", {}, store_path), {}, started)
-    source = choose_source(store, folder, source_name)
     if dry_run:
-        known = store.states(source.name)
-        return _dry_report(source.name, make_plan(folder, source.prefix, known, store_path), known, started)
-    with store.writing():
-        store.add_source(source)
-        known = store.states(source.name)
-        plan = make_plan(folder, source.prefix, known, store_path)
-        report = Report(source.name, unchanged=list(plan.unchanged), skipped=plan.skipped, failed=dict(plan.failed_before))
-        like_parts = {name for name in plan.present if SEPARATOR in name}
-        intake = Intake(store, source, known, embedder, settings, report, like_parts)
-        intake.remove(plan.removed)
-        for done, found in enumerate(plan.read, start=1):
-            intake.take(found)
-            intake.commit()
-            progress(done, len(plan.read), found.name)
-        intake.commit(is_end=True)
-        if report.added or report.changed or report.removed:
-            store.finish()
+        store = _opened(store_path, embedder, settings)
+        report = _dry_run(store, folder, store_path, source_name, patterns, limits)
+    else:
+        patterns.applied_to(Source("", ""))  # a pattern that is none is refused before a store is made
+        with writing_to(store_path, embedder, settings) as store:
+            source = patterns.applied_to(choose_source(store, folder, source_name))
+            report = Run(store, embedder, settings, limits, listen).reconcile(source)
     report.seconds = time.monotonic() - started
     return report
 
 
-def open_or_create(path: Path, embedder: Embedder, settings: ChunkerSettings) -> Store:
-    """Open a store to add to it, or make an empty one.
+@dataclass(frozen=True)
+class Run:
+    """What making a source equal to its folder takes. The caller holds the lock. `donor`: the store that a rebuild replaces."""
+
+    store: Store
+    embedder: Embedder
+    settings: ChunkerSettings
+    limits: ReadLimits
+    listen: Listener
+    donor: Store | None = None
+
+    def reconcile(self, source: Source) -> Report:
+        """Make a source of the store equal to its folder."""
+        source, store = as_it_is(source), self.store
+        store.add_source(source)
+        known = with_tries(store.states(source.name), self.limits)
+        plan = make_plan(Scan(Path(source.root), source, (self.donor or store).path), known)
+        report = Report(source.name, unchanged=list(plan.unchanged), skipped=plan.skipped, failed=dict(plan.failed_before))
+        intake = Intake(store, source, known, self.embedder, self.settings, report, self.listen, self.donor)
+        intake.remove(plan.removed)
+        self._take_all(intake, plan)
+        intake.remove(plan.moved)
+        intake.commit(is_end=True)
+        if report.added or report.changed or report.removed or not store.is_finished():
+            store.finish()
+        return report
+
+    def _take_all(self, intake: Intake, plan: Plan) -> None:
+        like_parts = frozenset(name for name in plan.present if SEPARATOR in name)
+        self._take(intake, plan.read, like_parts, self.listen)
+        for _ in range(_TRIES):
+            unsettled, intake.unsettled = intake.unsettled, []
+            if unsettled:
+                time.sleep(_TRY_AGAIN_S)
+                self._take(intake, [found.found_again() for found in unsettled], like_parts, ignore)
+        for found in intake.unsettled:
+            intake.give_up(found)
+
+    def _take(self, intake: Intake, files: list[FoundFile], like_parts: frozenset[str], listen: Listener) -> None:
+        requests = [intake.request(found, self.limits, like_parts) for found in files]
+        total = len(requests)
+        with Readers(requests, self.limits) as readers:
+            for done, (found, (request, tellings)) in enumerate(zip(files, readers, strict=True)):
+                listen(Step("open", done, total, found.name))
+                intake.take(found, request, tellings)
+                intake.commit()
+                listen(Step("read", done + 1, total, found.name, readers.seconds))
+
+
+@contextmanager
+def writing_to(path: Path, embedder: Embedder, settings: ChunkerSettings) -> Iterator[Store]:
+    """Hold the write lock of a store to add to it; one that is not there is made.
 
     Raises: IngestError when it was made with another embedder or chunker, or the settings do not fit the embedder.
     """
+    with suppress(StoreMissing):
+        Store.open(path)  # brings a store of an older schema up to date, for which it takes the lock itself
+    with lock(path):
+        store = _opened(path, embedder, settings)
+        if store is None:
+            check_settings(settings, embedder)
+            store = Store.create(path, embedder=embedder.name, dim=embedder.dim, chunker=asdict(settings))
+        yield store
+
+
+def _opened(path: Path, embedder: Embedder, settings: ChunkerSettings) -> Store | None:
+    """A store opened to add to it, None if there is none."""
     try:
         return open_for_writing(path, embedder, settings)
     except StoreMissing:
-        check_settings(settings, embedder)
-        with lock(path):
-            return Store.create(path, embedder=embedder.name, dim=embedder.dim, chunker=asdict(settings))
+        return None
 
 
 def check_settings(settings: ChunkerSettings, embedder: Embedder) -> None:
@@ -128,140 +166,54 @@ def open_for_writing(path: Path, embedder: Embedder, settings: ChunkerSettings) 
     return store
 
 
-def choose_source(store: Store, folder: Path, name: str | None) -> Source:
-    """The source that a folder is: the one that has its path, or else a new one; only the first has no prefix.
-
-    Raises: IngestError when the folder has access rules that cannot be read, or the name is that of a database query.
-    """
-    root, access = str(folder.resolve()), _access_of(folder)
-    for source in store.manifest.sources:
-        if source.name == name and source.query:
-            raise IngestError(f"cannot ingest `{folder}` as source `{name}`: that is a database query. Choose another name.")
-        if source.name == name or (name is None and source.root == root):
-            return replace(source, root=root, access=access)
-    new = new_source(store, name or folder.resolve().name or "root", root, is_uploads=name == UPLOADS)
-    return replace(new, access=access)
-
-
-def new_source(store: Store, wanted: str, root: str, *, is_uploads: bool = False) -> Source:
-    """A source under a name that no other has; only the first has no prefix, and that of uploads is kept for them."""
-    known = store.manifest.sources
-    taken = {source.name for source in known} | (set() if is_uploads else {UPLOADS})
-    wanted = wanted.replace(":", "-")
-    unique, count = wanted, 2
-    while unique in taken:
-        unique, count = f"{wanted}-{count}", count + 1
-    is_first = unique != UPLOADS and all(source.name == UPLOADS for source in known)
-    return Source(unique, root, "" if is_first else f"{unique}:")
-
-
-def _access_of(folder: Path) -> str:
-    """Text of a folder's access rules; recorded with the source, they hold where the folder is not at hand."""
-    file = folder / ACCESS_FILE
-    try:
-        return file.read_text(encoding="utf-8") if file.exists() else ""
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise IngestError(f"cannot read access rules `{file}`: {why}. Correct the file, or remove it.") from error
-
-
-def make_plan(folder: Path, prefix: str, known: dict[str, FileState], store_path: Path) -> Plan:
-    """Compare the folder with what the store knows of it, by size and time stamp."""
-    plan = Plan()
-    changed = set()
-    for found in scan(folder, prefix, store_path, plan.skipped):
-        plan.present.add(found.name)
-        state = known.get(found.name)
-        same = (
-            state is not None
-            and (state.size, state.mtime_ns) == (found.size, found.mtime_ns)
-            and state.loaders_version == LOADERS_VERSION
-            and state.sha256 != ""  # it could not even be opened: its bytes may be the same, its permissions not
-            and not may_be_read_now(state.reason)
-        )
-        if not same or state is None:
-            plan.read.append(found)
-            changed.add(found.name)
-        else:
-            plan.keep(state)
-    for state in known.values():
-        if state.name in plan.present:
-            continue
-        container = next((owner for owner in owners(state.name) if owner in plan.present), None)
-        if container is None:
-            plan.removed.append(state.name)
-        elif container not in changed:  # else what becomes of its parts is known once it is read
-            plan.keep(state)
-    plan.removed.sort()
-    return plan
-
-
-def scan(folder: Path, prefix: str, store_path: Path, skipped: dict[str, int]) -> Iterator[FoundFile]:
-    """Files of a folder in the order of their names; those that no loader reads are counted by suffix in `skipped`.
-
-    Hidden, lock and temporary files are left out, and so is the store when it lies inside. Links to folders are not followed.
-    """
-    inside = store_path.resolve()
-    for directory, subfolders, files in os.walk(folder):
-        here = Path(directory)
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith(".") and (here / name).resolve() != inside)
-        for file in sorted(files):
-            if is_hidden_file(file):
-                skipped["hidden or temporary"] = skipped.get("hidden or temporary", 0) + 1
-                continue
-            path = here / file
-            suffix = suffix_of(file)
-            if suffix not in SUFFIXES and suffix not in ARCHIVES:
-                skipped[suffix or "no suffix"] = skipped.get(suffix or "no suffix", 0) + 1
-                continue
-            relative = path.relative_to(folder).as_posix()
-            name = prefix + relative.encode("utf-8", "backslashreplace").decode("utf-8")
-            try:
-                status = path.stat()
-            except OSError:  # gone since it was listed, or a dangling link: reading it will say so
-                yield FoundFile(name, path, -1, -1)
-                continue
-            yield FoundFile(name, path, status.st_size, status.st_mtime_ns)
-
-
-def _dry_report(source: str, plan: Plan, known: dict[str, FileState], started: float) -> Report:
-    report = Report(source, removed=plan.removed, unchanged=plan.unchanged, skipped=plan.skipped, is_dry_run=True)
-    report.failed = dict(plan.failed_before)
+def _dry_run(
+    store: Store | None, folder: Path, store_path: Path, name: str | None, patterns: Patterns, limits: ReadLimits
+) -> Report:
+    known: dict[str, FileState] = {}
+    source = Source(name or folder.resolve().name, str(folder.resolve()))
+    if store is not None:
+        source = as_it_is(choose_source(store, folder, name))
+        known = with_tries(store.states(source.name), limits)
+    plan = make_plan(Scan(folder, patterns.applied_to(source), store_path), known)
+    report = Report(source.name, unchanged=plan.unchanged, skipped=plan.skipped, failed=plan.failed_before, is_dry_run=True)
+    report.removed = sorted(plan.removed + plan.moved)
     for found in plan.read:
         (report.changed if found.name in known else report.added).append(found.name)
-    report.seconds = time.monotonic() - started
     return report
 
 
 def rebuild(
-    store_path: Path, embedder: Embedder, settings: ChunkerSettings, progress: Progress = lambda done, total, name: None
+    store_path: Path,
+    embedder: Embedder,
+    settings: ChunkerSettings,
+    *,
+    limits: ReadLimits | None = None,
+    listen: Listener = ignore,
 ) -> list[Report]:
-    """Ingest every source of a store anew with other settings; the old store stays until the new one is complete.
+    """Ingest every source of a store anew with other settings; the old tables stay until the new ones are complete.
 
+    A rebuild that was killed goes on where it was. Vectors of texts that stay the same are used again if the embedder does.
     Raises: IngestError when a source's folder is gone, its query fails, or the store cannot be written.
     """
-    import shutil
+    from ingest.sql import reconcile_query
 
-    from ingest.sql import Query, ingest_query
-
-    manifest = read_manifest(store_path, any_schema=True)
-    missing = [source.root for source in manifest.sources if not source.query and not Path(source.root).is_dir()]
-    if missing:
-        raise IngestError(f"cannot rebuild `{store_path}`: folder `{missing[0]}` is gone. Bring it back, or ingest anew.")
-    fresh = store_path.with_name(f"{store_path.name}.rebuilding")
-    old = store_path.with_name(f"{store_path.name}.old")
-    with lock(store_path):
-        shutil.rmtree(fresh, ignore_errors=True)
-        reports = [
-            ingest_query(Query.of(source), fresh, embedder, settings, progress=progress)
-            if source.query
-            else ingest_folder(Path(source.root), fresh, embedder, settings, source_name=source.name, progress=progress)
-            for source in manifest.sources
-        ]
-        shutil.rmtree(old, ignore_errors=True)
-        store_path.rename(old)
-        fresh.rename(store_path)
-    shutil.rmtree(old, ignore_errors=True)
+    store = Store.open(store_path)
+    with store.writing():
+        sources = store.manifest.sources
+        missing = [source.root for source in sources if not source.query and not Path(source.root).is_dir()]
+        if missing:
+            raise IngestError(f"cannot rebuild `{store_path}`: folder `{missing[0]}` is gone. Bring it back, or ingest anew.")
+        check_settings(settings, embedder)
+        inner_path = store_path / next_tables(store)
+        try:
+            inner = open_for_writing(inner_path, embedder, settings)
+        except StoreError:
+            shutil.rmtree(inner_path, ignore_errors=True)
+            inner = Store.create(inner_path, embedder=embedder.name, dim=embedder.dim, chunker=asdict(settings))
+        run = Run(inner, embedder, settings, limits or ReadLimits(), listen, store)
+        reports = [reconcile_query(run, source) if source.query else run.reconcile(source) for source in sources]
+        store.use_tables(inner.manifest, f"{inner_path.name}/{inner.manifest.tables}")
+        store.finish()
     return reports
 
 

@@ -17,10 +17,12 @@ from ingest.chunker import ChunkerSettings
 from ingest.containers import SEPARATOR
 from ingest.embedder import Embedder
 from ingest.errors import ConfigError, IngestError
-from ingest.intake import Intake, Report
+from ingest.intake import Intake, Listener, Report, Step, ignore
+from ingest.limits import ReadLimits
 from ingest.loaders.sqlite import cell_text
 from ingest.manifest import Source
-from ingest.pipeline import Progress, new_source, open_or_create
+from ingest.pipeline import Run, writing_to
+from ingest.sources import new_source
 from ingest.store import Store
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ def ingest_query(
     embedder: Embedder,
     settings: ChunkerSettings,
     *,
-    progress: Progress = lambda done, total, name: None,
+    listen: Listener = ignore,
 ) -> Report:
     """Make a source equal to the rows of a query: new and changed rows are taken in, those that are gone disappear.
 
@@ -67,25 +69,39 @@ def ingest_query(
     url = _parsed(query.url)
     with _connected(url, query) as connection:
         names, rows = _rows(connection, query)
-        store = open_or_create(store_path, embedder, settings)
-        source = _source(store, query, url)
-        with store.writing():
-            store.add_source(source)
-            known = store.states(source.name)
-            report = Report(source.name)
-            intake = Intake(store, source, known, embedder, settings, report)
-            seen: set[str] = set()
-            for done, row in enumerate(rows, start=1):
-                name = source.prefix + _unique(_row_name(names, row, query.id_column), source.prefix, seen)
-                seen.add(name)
-                intake.take_row(name, _row_text(names, row).encode("utf-8", "replace"))
-                intake.commit()
-                progress(done, done, name)
-            intake.remove(sorted(set(known) - seen))
-            intake.commit(is_end=True)
-            if report.added or report.changed or report.removed:
-                store.finish()
+        with writing_to(store_path, embedder, settings) as store:
+            run = Run(store, embedder, settings, ReadLimits(), listen)
+            report = _reconcile(run, _source(store, query, url), query, names, rows)
     report.seconds = time.monotonic() - started
+    return report
+
+
+def reconcile_query(run: Run, source: Source) -> Report:
+    """Make a source of a store that is rebuilt equal to the rows of its query.
+
+    Raises: as `ingest_query`.
+    """
+    query = Query.of(source)
+    with _connected(_parsed(query.url), query) as connection:
+        return _reconcile(run, source, query, *_rows(connection, query))
+
+
+def _reconcile(run: Run, source: Source, query: Query, names: list[str], rows: Iterator[tuple[Any, ...]]) -> Report:
+    store, report = run.store, Report(source.name)
+    store.add_source(source)
+    known = store.states(source.name)
+    intake = Intake(store, source, known, run.embedder, run.settings, report, run.listen, run.donor)
+    seen: set[str] = set()
+    for done, row in enumerate(rows, start=1):
+        name = source.prefix + _unique(_row_name(names, row, query.id_column), source.prefix, seen)
+        seen.add(name)
+        intake.take_row(name, _row_text(names, row).encode("utf-8", "replace"))
+        intake.commit()
+        run.listen(Step("read", done, done, name))
+    intake.remove(sorted(set(known) - seen))
+    intake.commit(is_end=True)
+    if report.added or report.changed or report.removed or not store.is_finished():
+        store.finish()
     return report
 
 

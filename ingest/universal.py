@@ -46,6 +46,11 @@ class UniversalEmbedder:
         self._model: Any = None
         self._lock = threading.Lock()
 
+    @property
+    def identity(self) -> str:
+        """Name and checksums of the weights."""
+        return "\0".join((self.name, *_SHA256.values()))
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Embed texts: (n, 512) float32, unit length.
 
@@ -83,6 +88,11 @@ class CombinedEmbedder:
         self.counted_languages = first.languages
 
     @property
+    def identity(self) -> str:
+        """Those of both."""
+        return f"{self.first.identity}\0{self.second.identity}"
+
+    @property
     def dim(self) -> int:
         """Number of dimensions of a vector."""
         return self.first.dim + self.second.dim
@@ -110,7 +120,7 @@ class CombinedEmbedder:
         joined = np.concatenate([first, second], axis=1)
         return np.ascontiguousarray(joined / np.maximum(np.linalg.norm(joined, axis=1, keepdims=True), 1e-12))
 
-    def token_starts(self, text: str) -> list[int]:
+    def token_starts(self, text: str) -> Sequence[int]:
         """Character position at which each token of the first embedder starts."""
         return self.first.token_starts(text)
 

@@ -148,8 +148,9 @@ class Answer:
     Under the policy "strict" it holds supported claims alone, and what failed the check is in `withheld`; under "mark" it holds
     every claim of the draft, `claims` their verdicts; under "off" it is the draft, unchecked.
     `reason` is None for a plain answer, else why the product abstained ("no_evidence", "nothing_retrieved",
-    "low_confidence") or what it did instead ("fallback_quotes"). `confidence` in [0, 1] (`rag.confidence`) is, in an
-    abstention, that of what it could have said. `draft` is what a language model wrote and `redraft` its correction, for
+    "low_confidence") or what it did instead ("fallback_quotes"); "generator_failed" in both cases where no draft came, or not
+    all of it: the receipt's `drafts` tell the problem. `confidence` in [0, 1] (`rag.confidence`) is, in an abstention, that of
+    what it could have said. `draft` is what a language model wrote and `redraft` its correction, for
     whoever looks into it: never part of the answer. `repaired`: such a correction was asked for and came. `accounts`: how each
     draft came about, as far as its generator tells.
     """

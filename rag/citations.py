@@ -14,6 +14,8 @@ from rag.phrases import is_empty_talk, leans_on_context
 
 _BRACKET = re.compile(r"\[([^\[\]【】\n]{1,300})\]|【([^\[\]【】\n]{1,300})】")
 _BULLET = re.compile(r"(?:[-*•–·▪>]|\d{1,3}[.)]|[a-z]\))\s+")
+# The number of an empty list item, unless it is all that is said.
+_ENUMERATOR = re.compile(r"\(?\d{1,3}[.)]")
 _RULE_ROW = re.compile(r"^[\s|:\-–—=+]+$")
 _WORD = re.compile(r"\w+(?:[-'’.,]\w+)*")
 # What may join two clauses of one sentence; it belongs to neither.
@@ -81,7 +83,8 @@ def parse_answer(text: str, ids: Collection[str], *, strict_markers: bool = Fals
         header = header if is_row else ""
         body, stop = _body(masked, start, end)
         is_item = body > start and not is_row
-        if not _is_claim(masked[start:end], masked[body:stop]):
+        is_number = bool(_ENUMERATOR.fullmatch(masked[body:stop].strip())) and (body > start or len(sentences) > 1)
+        if is_number or not _is_claim(masked[start:end], masked[body:stop]):
             lead_in = _plain(sentence) if sentence.rstrip("*_ ").endswith(":") else lead_in if is_item else ""
             previous = _plain(masked[body:stop]) if not is_empty_talk(masked[body:stop]) else previous
             continue
@@ -126,12 +129,23 @@ def strip_markers(
         cuts = _cuts(text, markers)
         spans = [(_moved(start, cuts), _moved(end, cuts)) for start, end in spans]
         text = "".join(_kept(text, cuts))
+    return text, _placed(text, claims, spans)
+
+
+def cut_out(text: str, claims: Sequence[DraftClaim], cuts: Sequence[tuple[int, int]]) -> tuple[str, tuple[DraftClaim, ...]]:
+    """Remove ranges of the text, in order and apart, and move the claims along; one without a word left goes."""
+    spans = [(_moved(claim.start, cuts), _moved(claim.end, cuts)) for claim in claims]
+    text = "".join(_kept(text, cuts))
+    return text, tuple(claim for claim in _placed(text, claims, spans) if _WORD.search(claim.text))
+
+
+def _placed(text: str, claims: Sequence[DraftClaim], spans: Sequence[tuple[int, int]]) -> tuple[DraftClaim, ...]:
     moved = []
     for claim, (start, end) in zip(claims, spans, strict=True):
         start, end = trim(text, start, end)
         if start < end:
             moved.append(replace(claim, text=text[start:end], start=start, end=end))
-    return text, tuple(moved)
+    return tuple(moved)
 
 
 def _markers(text: str, ids: Collection[str], strict: bool) -> list[_Marker]:
@@ -277,7 +291,7 @@ def _cuts(text: str, markers: list[_Marker]) -> list[tuple[int, int]]:
     return cuts
 
 
-def _kept(text: str, cuts: list[tuple[int, int]]) -> Iterator[str]:
+def _kept(text: str, cuts: Sequence[tuple[int, int]]) -> Iterator[str]:
     position = 0
     for start, end in cuts:
         yield text[position:start]
@@ -285,6 +299,6 @@ def _kept(text: str, cuts: list[tuple[int, int]]) -> Iterator[str]:
     yield text[position:]
 
 
-def _moved(position: int, cuts: list[tuple[int, int]]) -> int:
+def _moved(position: int, cuts: Sequence[tuple[int, int]]) -> int:
     """Where a position of the text stands once the cuts are taken out."""
     return position - sum(min(end, position) - start for start, end in cuts if start < position)

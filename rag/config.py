@@ -34,6 +34,7 @@ class GeneratorConfig(Section):
     max_output_tokens: int = Field(default=512, ge=16, le=32768)
     max_prompt_tokens: int = Field(default=6000, ge=512, le=1_000_000)
     timeout_s: float = Field(default=120.0, gt=0, le=3600)
+    retries: int = Field(default=1, ge=0, le=5)
     reasoning_effort: Literal["", "low", "medium", "high"] = ""
     n_threads: int = Field(default=0, ge=0, le=512)
     mode: Literal["seeded", "agentic"] = "seeded"

@@ -30,14 +30,21 @@ def show_answer(out: Console, answer: Answer, *, with_draft: bool = False) -> No
         _show_drafts(out, answer)
     if answer.policy == "off" and not answer.abstained:
         out.print(Text(message("unchecked", answer.language), style="bold red"))
-    if answer.reason == "fallback_quotes":
-        out.print(Text(message("fallback", answer.language), style="italic"))
+    _show_how(out, answer)
     if answer.policy == "mark" and not answer.abstained:
         for claim in answer.claims:
             show_marked(out, claim)
     else:
         out.print(Text(answer.text))
     show_details(out, answer)
+
+
+def _show_how(out: Console, answer: Answer) -> None:
+    """Say so where the answer is not that of the language model."""
+    if answer.reason == "fallback_quotes":
+        out.print(Text(message("fallback", answer.language), style="italic"))
+    elif answer.reason == "generator_failed" and not answer.abstained:
+        out.print(Text(message("without", answer.language), style="italic"))
 
 
 def show_marked(out: Console, claim: Claim) -> None:
@@ -59,8 +66,7 @@ def show_events(out: Console, events: Iterable["Event"]) -> None:
 def _show_rest(out: Console, answer: Answer, told: Sequence[str]) -> None:
     if answer.policy == "off" and not answer.abstained:
         out.print(Text(message("unchecked", answer.language), style="bold red"))
-    if answer.reason == "fallback_quotes":
-        out.print(Text(message("fallback", answer.language), style="italic"))
+    _show_how(out, answer)
     if answer.abstained or not told:
         out.print(Text(answer.text))
     show_details(out, answer)

@@ -105,10 +105,10 @@ def _generator(config: RagConfig) -> str:
         models = generator.models()
         if models and config.generator.model not in models:
             raise RagError(
-                f"cannot use model `{config.generator.model}`: the server at {generator.base_url} offers "
+                f"cannot use model `{config.generator.model}`: the server at {generator.server.address} offers "
                 f"{', '.join(models[:5])}. Set generator.model."
             )
-        return f"openai, {config.generator.model} at {generator.base_url}"
+        return f"openai, {config.generator.model} at {generator.server.address}"
     return "quote: answers by quotation, no language model needed"
 
 

@@ -4,13 +4,14 @@ It judges a claim on the passages that the draft cites for it, and only those. W
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rag.answers import Citation, Claim, Judgement, Passage
 from rag.checker.check import Checker
-from rag.citations import DraftClaim, parse_answer, settled_claims, strip_markers
+from rag.citations import DraftClaim, cut_out, parse_answer, settled_claims, strip_markers
 from rag.confidence import answer_confidence
 from rag.generators import Draft, Quote
+from rag.outgoing import link_cuts, plain
 
 # A claim, the texts that together are its evidence, and the sentence that it leans on.
 Item = tuple[str, Sequence[str], str]
@@ -74,6 +75,7 @@ class Desk:
         if quotes:
             claims = tuple(self._quoted(quotes))
             return Reviewed(draft.text, claims, tuple(quote.score for quote in quotes), True, bool(draft.doubtful))
+        draft = replace(draft, text=plain(draft.text))
         places = self._places(draft)
         text, found = _stripped(draft.text, parse_answer(draft.text, places, strict_markers=True), places)
         claims = tuple(self._judged(found, places))
@@ -81,9 +83,17 @@ class Desk:
 
     def settled(self, draft: Draft, after: int) -> list[Claim]:
         """Judge those claims of a draft still being written that nothing to come can change, but for the first `after`."""
+        draft = replace(draft, text=plain(draft.text))
         places = self._places(draft)
         claims = settled_claims(draft.text, places, strict_markers=True)
         return self._judged(_stripped(draft.text, claims, places)[1][after:], places) if len(claims) > after else []
+
+    def ended(self, draft: Draft) -> Draft:
+        """The draft without what was not settled when it broke off."""
+        text, places = plain(draft.text), self._places(draft)
+        n_settled = len(settled_claims(text, places, strict_markers=True))
+        claims = parse_answer(text, places, strict_markers=True)
+        return replace(draft, text=(text[: claims[n_settled].start] if n_settled < len(claims) else text) if n_settled else "")
 
     def judge_all(self, items: Sequence[Item]) -> list[Judgement]:
         """Judge (claim, evidence, context), all that is new in one call of the checker."""
@@ -124,7 +134,16 @@ class Desk:
 
 
 def _stripped(text: str, claims: Sequence[DraftClaim], places: Places) -> tuple[str, tuple[DraftClaim, ...]]:
-    return strip_markers(text, claims, ids=places, strict_markers=True)
+    """The text without markers, and without addresses that the sources cited where they stand do not contain."""
+    text, claims = strip_markers(text, claims, ids=places, strict_markers=True)
+
+    def sources_at(position: int) -> list[str]:
+        claim = next((claim for claim in claims if claim.start <= position < claim.end), None)
+        return evidence_of([p for marker in claim.markers for p in places[marker]]) if claim else []
+
+    while cuts := link_cuts(text, sources_at):  # taking one out may bring the parts of another together
+        text, claims = cut_out(text, claims, cuts)
+    return text, tuple(claims)
 
 
 UNCHECKED = Judgement("not_enough", 0.0, "unchecked")

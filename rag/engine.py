@@ -75,6 +75,7 @@ def build_generator(config: GeneratorConfig, quoter: QuoteGenerator, monitor: Mo
             max_prompt_tokens=config.max_prompt_tokens,
             timeout_s=config.timeout_s,
             reasoning_effort=config.reasoning_effort,
+            retries=config.retries,
         )
     return quoter
 

@@ -3,7 +3,8 @@
 RagError
 ├── QuestionError      the question is empty or too long
 ├── InputError         a batch file or a pair in it is not in the documented form
-├── GeneratorError     the generator cannot be reached, loaded or understood
+├── GeneratorError     the generator cannot be used as it is configured
+│   └── GeneratorUnavailable   it gives no draft this time: down, slow, overloaded, broken off, not to be understood
 ├── CheckerError       the check cannot run (its claims count as not supported)
 ├── AccessError        the accounts or the access rules cannot be read or changed
 ├── PageError          an image of a page cannot be made
@@ -33,7 +34,19 @@ class InputError(RagError):
 
 
 class GeneratorError(RagError):
-    """The generator cannot be reached, loaded or understood."""
+    """The generator cannot be used as it is configured: a setting, a file, a key or a model is missing or refused."""
+
+
+class GeneratorUnavailable(GeneratorError):
+    """It gives no draft this time. Ordinary for a server: a question is then answered by quotation, or not, with this reason.
+
+    `wait_s`: after how many seconds another try makes sense; None where it makes none.
+    """
+
+    def __init__(self, message: str, *, wait_s: float | None = None) -> None:
+        """Take the message for the user."""
+        super().__init__(message)
+        self.wait_s = wait_s
 
 
 class CheckerError(RagError):

@@ -12,6 +12,8 @@ _MESSAGES = {
         "suggestion": "not cited, but it supports this",
         "contradicted_by": "Another source says otherwise",
         "no_draft": "The language model gave no answer: {problem}",
+        "failed": "The language model could not be used, and no sentence of the documents is sure to answer by itself.",
+        "without": "The language model failed; this is what could be said without it, or was checked before.",
         "left_out": "{n} passage(s) did not fit into the language model's prompt",
     },
     "es": {
@@ -25,6 +27,8 @@ _MESSAGES = {
         "suggestion": "no está citado, pero lo respalda",
         "contradicted_by": "Otra fuente dice otra cosa",
         "no_draft": "El modelo de lenguaje no dio respuesta: {problem}",
+        "failed": "No se pudo usar el modelo de lenguaje, y ninguna frase de los documentos basta por sí sola.",
+        "without": "El modelo de lenguaje falló; esto es lo que se pudo decir sin él o se comprobó antes.",
         "left_out": "{n} pasaje(s) no cupieron en la entrada del modelo de lenguaje",
     },
 }

@@ -16,7 +16,8 @@ from ingest.analysis import terms
 from rag.bm25 import Bm25
 
 OPENING_CHARS = 900  # some 120 words
-_STRENGTH = 0.4  # for each power of ten in a document's number of chunks; the log of experiments has the others
+# For each power of ten in a document's number of chunks beyond the first; data/results/retrieval-experiments.md has others.
+_STRENGTH = 0.6
 _N_STANDARD = 100
 _SUFFIX = re.compile(r"\.\w{1,5}$")
 _JOINTS = re.compile(r"[/_\-.!]+|(?<=[a-z])(?=[A-Z])")
@@ -39,7 +40,7 @@ class Openings:
 
     def __init__(self, openings: Sequence[Opening]) -> None:
         self.names = [opening.name for opening in openings]
-        self._strength = _STRENGTH * np.array([log10(max(opening.n_chunks, 1)) for opening in openings])
+        self._strength = _STRENGTH * np.array([log10(max(opening.n_chunks, 10)) - 1 for opening in openings])
         self._index = Bm25(_opening_terms(opening) for opening in openings)
 
     def bonus(self, question: str, languages: Sequence[str]) -> Mapping[str, float]:

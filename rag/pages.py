@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from ingest.containers import SEPARATOR, Unpacking
 from ingest.documents import Document
 from ingest.errors import LoadError
+from ingest.journal import FileState
 from ingest.manifest import Manifest
-from ingest.store import FileState
 from rag.errors import PageError
 
 _MAX_SIDE = 2400  # pixels

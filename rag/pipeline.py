@@ -18,11 +18,12 @@ from rag.checker.check import Checker
 from rag.comparison import with_contradictions, with_suggestions
 from rag.confidence import DECIMALS, answer_confidence
 from rag.drafts import Desk, Reviewed
-from rag.errors import GeneratorError
+from rag.errors import GeneratorError, GeneratorUnavailable
 from rag.generators import Draft, Request, can_repair
 from rag.generators import Generator as DraftGenerator
 from rag.generators.quote import QuoteGenerator
 from rag.messages import message
+from rag.outgoing import plain
 from rag.questions import Options, checked_question, standalone
 from rag.receipts import make_receipt
 from rag.repair import correction, joined
@@ -106,19 +107,25 @@ Write = Callable[[DraftGenerator, Request, Desk, Policy], Steps[tuple[Draft, int
 
 
 def answer(engine: Engine, question: str, options: Options = Options()) -> Answer:
-    """Answer one question from the store.
+    """Answer one question from the store; where the generator is unavailable, by quotation or not at all.
 
-    Raises: QuestionError, GeneratorError, CheckerError, StoreError.
+    Raises: QuestionError, GeneratorError where it cannot be used as configured, CheckerError, StoreError.
     """
-    return decide(engine, consider(engine, question, options), engine.min_confidence)
+    considered = _ended(considering(engine, question, options, _write_or_tell))
+    return decide(engine, considered, engine.min_confidence)
 
 
 def consider(engine: Engine, question: str, options: Options = Options()) -> Considered:
     """Search, draft and check, but leave open whether that is good enough for an answer.
 
+    This is for measuring: where the generator is unavailable nothing takes its place.
+
     Raises: QuestionError, GeneratorError, CheckerError, StoreError.
     """
-    steps = considering(engine, question, options, _write_at_once)
+    return _ended(considering(engine, question, options, _write_at_once))
+
+
+def _ended(steps: Steps[Considered]) -> Considered:
     while True:
         try:
             next(steps)
@@ -165,11 +172,11 @@ def considering(engine: Engine, question: str, options: Options, write: Write) -
 def _settled(work: _Work, base: Answer, draft: Draft, reviewed: Reviewed, answerable: float) -> Steps[Considered]:
     """Do with the verdicts what the policy says: show, repair or withhold, and quote where nothing is left."""
     engine, policy = work.engine, work.policy
-    base = replace(base, draft=draft.text, confidence=reviewed.confidence, passages=tuple(work.desk.passages))
+    base = replace(base, draft=plain(draft.text), confidence=reviewed.confidence, passages=tuple(work.desk.passages))
     base = replace(base, accounts=(draft.account,) if draft.account else ())
     if policy != "strict":
         shown, withheld = list(reviewed.claims), list[Claim]()
-    elif reviewed.failed and engine.repair and can_repair(engine.generator):
+    elif reviewed.failed and engine.repair and can_repair(engine.generator) and not draft.failure:
         base, shown, withheld = yield from _repaired(work, base, reviewed)
     else:
         shown, withheld = reviewed.supported, reviewed.failed
@@ -179,6 +186,8 @@ def _settled(work: _Work, base: Answer, draft: Draft, reviewed: Reviewed, answer
         reviewed = _quoted(work)
         shown = [claim for claim in reviewed.claims if is_shown(claim, policy)]
         base = replace(base, reason="fallback_quotes", confidence=reviewed.confidence)
+    if draft.failure:
+        base = replace(base, reason="generator_failed")
     if not reviewed.is_quoted:
         base = replace(base, confidence=min(base.confidence, answerable))
     text = reviewed.text if policy == "off" and not reviewed.is_quoted else None
@@ -202,6 +211,18 @@ def decide(engine: Engine, considered: Considered, min_confidence: float | None)
         return _abstain(engine, considered, "no_evidence", least)
     text, claims = _joined(shown) if considered.text is None else (considered.text, shown)
     return _finished(engine, considered, replace(base, text=text, claims=claims), least)
+
+
+def failed_draft(error: GeneratorUnavailable, so_far: Draft) -> Draft:
+    """What there is of a draft when its generator fails; the receipt tells why there is no more."""
+    return replace(so_far, failure=str(error), account={**so_far.account, "problem": str(error)})
+
+
+def _write_or_tell(generator: DraftGenerator, request: Request, desk: Desk, policy: Policy) -> Steps[tuple[Draft, int]]:
+    try:
+        return (yield from _write_at_once(generator, request, desk, policy))
+    except GeneratorUnavailable as error:
+        return failed_draft(error, Draft()), 0
 
 
 def _write_at_once(generator: DraftGenerator, request: Request, desk: Desk, policy: Policy) -> Steps[tuple[Draft, int]]:
@@ -235,7 +256,7 @@ def _repaired(work: _Work, base: Answer, first: Reviewed) -> Steps[tuple[Answer,
     yield from (("claim", claim) for claim in shown if claim not in first.claims)
     confidence = answer_confidence([claim.score for claim in shown], is_quoted=False)
     accounts = (*base.accounts, *([draft.account] if draft.account else []))
-    base = replace(base, redraft=draft.text, repaired=True, confidence=confidence, accounts=accounts)
+    base = replace(base, redraft=plain(draft.text), repaired=True, confidence=confidence, accounts=accounts)
     return replace(base, passages=tuple(work.desk.passages)), shown, second.failed
 
 
@@ -273,7 +294,10 @@ def _is_quoter(engine: Engine) -> bool:
 
 def _abstain(engine: Engine, considered: Considered, reason: str, min_confidence: float | None) -> Answer:
     base = considered.base
-    told = replace(base, text=message("abstain", base.language), abstained=True, reason=reason)
+    if base.reason == "generator_failed":  # that the documents do not say is more than is known then
+        told = replace(base, text=message("failed", base.language), abstained=True)
+    else:
+        told = replace(base, text=message("abstain", base.language), abstained=True, reason=reason)
     return _finished(engine, considered, told, min_confidence)
 
 

@@ -11,9 +11,15 @@ from collections.abc import Sequence
 from rag.answers import Passage
 from rag.generators import Earlier, Failure, Request
 from rag.messages import message
+from rag.outgoing import plain
 
-_CONTROL = re.compile(r"<\|[^|<>\n]{0,40}\|>")
-_BRACKETS = str.maketrans({"【": "〖", "】": "〗", "†": "‡", "\u200b": None})
+# Control tokens of the families of models that run on such servers; the last are those that NFKC turns into them.
+_CONTROL = re.compile(
+    r"<\|[^|<>\n]{0,40}\|>|</?(?:start|end)_of_turn>|\[/?INST\]|<</?SYS>>|[<＜][|｜][^|｜<>＜＞\n]{0,40}[|｜][>＞]",
+    re.IGNORECASE,
+)
+_BRACKETS = str.maketrans({"【": "〖", "】": "〗", "†": "‡"})
+_WORD = re.compile(r"[^\W\d_]+|\d+")
 _MARKER_LIKE = re.compile(r"\[(\d{1,3})\]")
 # Rough lower bound of characters in a token over the languages served; it only has to keep a prompt inside the window.
 _CHARS_A_TOKEN = 3
@@ -55,7 +61,7 @@ If you do not know the answer, write exactly: {unknown}"""
 
 def scrub(text: str) -> str:
     """Make text from a document harmless in a prompt: no control tokens, no look-alikes of citation markers."""
-    return _MARKER_LIKE.sub(r"(\1)", _CONTROL.sub(" ", text).translate(_BRACKETS))
+    return _MARKER_LIKE.sub(r"(\1)", _harmless(text).translate(_BRACKETS))
 
 
 def chat_messages(request: Request, max_prompt_tokens: int) -> tuple[list[dict[str, str]], int]:
@@ -64,7 +70,7 @@ def chat_messages(request: Request, max_prompt_tokens: int) -> tuple[list[dict[s
     A request without passages is for an answer from memory.
     """
     abstain = message("abstain", request.language)
-    turns = [{"role": role, "content": text} for role, text in request.turns if role in ("user", "assistant")][-6:]
+    turns = [{"role": role, "content": _harmless(text)} for role, text in request.turns if role in ("user", "assistant")][-6:]
     if not request.passages:
         return _from_memory(request, turns), 0
     after = _correction(request.earlier, abstain) if request.earlier else []
@@ -74,7 +80,7 @@ def chat_messages(request: Request, max_prompt_tokens: int) -> tuple[list[dict[s
         {"number": number, "document": scrub(passage.document), "section": scrub(passage.context), "text": scrub(passage.text)}
         for number, passage in enumerate(request.passages[:n], start=1)
     ]
-    content = json.dumps({"passages": passages, "question": request.question}, ensure_ascii=False)
+    content = json.dumps({"passages": passages, "question": _harmless(request.question)}, ensure_ascii=False)
     return [
         {"role": "system", "content": _RULES.format(abstain=abstain)},
         *turns,
@@ -113,8 +119,8 @@ def _complaint(failure: Failure) -> str:
 
 
 def _harmless(text: str) -> str:
-    """What a model wrote may repeat control tokens of a document; its markers are its own and stay."""
-    return _CONTROL.sub(" ", text)
+    """Text that a server may read control tokens in: they go, first of all what hides them. Markers stay."""
+    return _CONTROL.sub(" ", plain(text))
 
 
 def small_model_messages(request: Request, max_prompt_tokens: int) -> tuple[list[dict[str, str]], int]:
@@ -128,6 +134,11 @@ def small_model_messages(request: Request, max_prompt_tokens: int) -> tuple[list
         {"role": "system", "content": _SHORT_RULES.format(abstain=abstain)},
         {"role": "user", "content": "Passages:\n" + "\n\n".join(lines) + f"\n\nQuestion: {request.question}"},
     ], n
+
+
+def least_tokens(messages: Sequence[dict[str, str]]) -> int:
+    """A number of tokens that no model can have read these messages with less: none joins two words or numbers into one."""
+    return sum(1 for each in messages for _ in _WORD.finditer(each["content"]))
 
 
 def fit(passages: Sequence[Passage], max_chars: int) -> int:

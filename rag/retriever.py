@@ -8,6 +8,7 @@ the weighted sum ranks them. Adding standardised scores keeps how far ahead a pa
 import fnmatch
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -17,10 +18,15 @@ from numpy.typing import NDArray
 from ingest.analysis import detect_language, terms
 from ingest.documents import Chunk, Document
 from ingest.embedder import Embedder
-from ingest.store import FileState, Snapshot, Store
+from ingest.errors import StoreError
+from ingest.journal import FileState
+from ingest.snapshot import Snapshot
+from ingest.store import Store, Version
 from ingest.vector_index import VectorIndex
 from rag.answers import Passage
 from rag.openings import OPENING_CHARS, Opening, Openings
+
+_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ class Filters:
 class _View:
     """One snapshot of the store with the FAISS index made from it."""
 
-    def __init__(self, snapshot: Snapshot, version: tuple[int, int]) -> None:
+    def __init__(self, snapshot: Snapshot, version: Version) -> None:
         self.snapshot = snapshot
         self.version = version
         ids, self.documents, self.languages, vectors = snapshot.vectors()
@@ -103,12 +109,20 @@ class Retriever:
     def search(
         self, question: str, top_k: int = 10, filters: Filters | None = None, language: str | None = None
     ) -> list[Passage]:
-        """Return the best passages, best first; fewer than `top_k` only where the store (or the filter) has no more."""
-        view = self._current()
+        """Return the best passages, best first; fewer than `top_k` only where the store (or the filter) has no more.
+
+        Raises: StoreError.
+        """
+        language = language or detect_language(question)
+        for _ in range(_TRIES):
+            with suppress(StoreError):  # compacting or rebuilding may take away what is just being read
+                return self._search(self._current(), question, top_k, filters or Filters(), language)
+        return self._search(self._current(), question, top_k, filters or Filters(), language)
+
+    def _search(self, view: _View, question: str, top_k: int, filters: Filters, language: str) -> list[Passage]:
         if not len(view.index):
             return []
-        language = language or detect_language(question)
-        allowed, names = self._allowed(view, filters or Filters())
+        allowed, names = self._allowed(view, filters)
         if allowed is not None and not len(allowed):
             return []
         limit = max(self.settings.n_candidates, top_k)

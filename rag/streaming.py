@@ -3,7 +3,7 @@
     ("status", stage)     a stage begins
     ("claim", Claim)      a claim that will stand in the answer; its positions count in the draft, and what other passages say
                           of it comes with the answer
-    ("answer", Answer)    the answer, the same that `rag.pipeline.answer` gives
+    ("answer", Answer)    the answer, the same that `rag.pipeline.answer` gives; where the generator broke off, what was told
 
 Nothing is told before it was checked, unless the policy is "off", and nothing that was told is taken back: where the whole
 answer may yet be withheld because of `min_confidence`, claims are told only once that is decided.
@@ -15,8 +15,9 @@ from dataclasses import replace
 
 from rag.answers import Claim, Policy
 from rag.drafts import Desk
+from rag.errors import GeneratorUnavailable
 from rag.generators import Draft, Generator, Request, StreamingGenerator
-from rag.pipeline import Considered, Engine, Event, Steps, considering, decide, is_shown
+from rag.pipeline import Considered, Engine, Event, Steps, considering, decide, failed_draft, is_shown
 from rag.questions import Options
 
 
@@ -53,14 +54,19 @@ def answer_events(engine: Engine, question: str, options: Options = Options()) -
 
 def _write_as_it_comes(generator: Generator, request: Request, desk: Desk, policy: Policy) -> Steps[tuple[Draft, int]]:
     """Write the draft and tell of its claims while it is written, where the generator can."""
-    if not isinstance(generator, StreamingGenerator):
-        return generator.generate(request), 0
-    draft, n_settled = Draft(), 0
-    for piece in generator.stream(request):
-        draft = replace(draft, text=draft.text + piece) if isinstance(piece, str) else piece
-        settled = desk.settled(draft, n_settled)
-        n_settled += len(settled)
-        yield from (("claim", claim) for claim in settled if is_shown(claim, policy))
+    draft, kept, n_settled = Draft(), Draft(), 0
+    try:
+        if not isinstance(generator, StreamingGenerator):
+            return generator.generate(request), 0
+        for piece in generator.stream(request):
+            draft = replace(draft, text=draft.text + piece) if isinstance(piece, str) else piece
+            settled = desk.settled(draft, n_settled)
+            n_settled += len(settled)
+            kept = draft if settled else kept
+            yield from (("claim", claim) for claim in settled if is_shown(claim, policy))
+    except GeneratorUnavailable as error:
+        # What was told stays, and the rest of it is dropped: its last sentence may have lost a word such as "unless".
+        return failed_draft(error, desk.ended(kept)), n_settled
     return draft, n_settled
 
 

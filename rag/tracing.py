@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from ingest.chunker import heading_path
 from ingest.documents import Chunk, Document
-from ingest.store import Snapshot
+from ingest.snapshot import Snapshot
 from rag.saved import SavedCitation, SavedReceipt
 
 # In order from good to bad; `rag.verification` says what each means.

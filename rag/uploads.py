@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
 
 from ingest.chunker import ChunkerSettings
-from ingest.containers import ARCHIVES, is_hidden_file, suffix_of
+from ingest.containers import ARCHIVES, suffix_of, why_hidden
 from ingest.embedder import Embedder
 from ingest.errors import IngestError, StoreLocked
 from ingest.loaders import SUFFIXES
@@ -161,7 +161,7 @@ class Uploads:
 
     def _same(self, folder: Path, size: int, sha256: str) -> Path | None:
         """A file of the same owner with the same content."""
-        files = (file for file in sorted(folder.iterdir()) if file.is_file() and not is_hidden_file(file.name))
+        files = (file for file in sorted(folder.iterdir()) if file.is_file() and not why_hidden(file.name))
         return next((file for file in files if file.stat().st_size == size and _digest(file) == sha256), None)
 
     def _document(self, file: Path) -> str:
@@ -209,7 +209,7 @@ class Uploads:
 def _unfit(name: str) -> str:
     """Why a file of this name is not taken; empty if it is."""
     suffix = suffix_of(name)
-    if not name or is_hidden_file(name) or name in (".", ".."):
+    if not name or why_hidden(name) or name in (".", ".."):
         return "it has no name, or that of a hidden or temporary file. Rename it"
     if len(name.encode()) > _MAX_NAME_BYTES or any(ord(character) < 32 for character in name) or "!" in name:
         return "its name is too long, or has characters that are not allowed. Rename it"

@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from ingest.documents import Chunk
-from ingest.store import Snapshot
+from ingest.snapshot import Snapshot
 from rag.answers import Judgement
 from rag.checker.check import Checker
 from rag.citations import parse_answer

@@ -35,6 +35,7 @@ class FakeEmbedder:
     """Vectors from hashed words, at no cost. It stands in for a model, never for what is tested."""
 
     name = "fake"
+    identity = "fake"
     languages: tuple[str, ...] | None = ("en",)
     counted_languages: tuple[str, ...] | None = ("en",)
     dim = 64

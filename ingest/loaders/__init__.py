@@ -41,14 +41,13 @@ class Loaded:
 # Raised whenever a loader starts to give other text for the same bytes, so that stored documents are read again.
 LOADERS_VERSION = 3
 
-# What Python and the libraries raise on broken structures.
+# What Python and the libraries raise on broken structures. A lack of memory is none: it is told apart (`ingest.reading`).
 BROKEN = (
     ArithmeticError,
     AssertionError,
     AttributeError,
     EOFError,
     LookupError,
-    MemoryError,
     NotImplementedError,
     OSError,
     RecursionError,
@@ -56,6 +55,7 @@ BROKEN = (
     TypeError,
     ValueError,
     struct.error,
+    zipfile.BadZipFile,
     zlib.error,
 )
 
@@ -169,7 +169,8 @@ def load_bytes(data: bytes, name: str, suffix: str = "") -> Document:
     try:
         loaded = loaders[real](data) if is_other else load(data)
     except BROKEN as error:
-        raise LoadError(f"is damaged and cannot be read: {type(error).__name__}: {error}") from error
+        why = f"{type(error).__name__}: {str(error)[:200]}"
+        raise LoadError(f"is damaged and cannot be read: {why}. Bring it back from a copy, or save it anew") from error
     if is_other:
         loaded.warnings.append(f"its name says `{suffix}` but it is `{real}` inside: it was read as that")
     if not loaded.text.strip():
@@ -213,7 +214,7 @@ def recognise(data: bytes) -> str:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = set(archive.namelist())
-    except (zipfile.BadZipFile, *BROKEN):
+    except BROKEN:
         return ""
     return next((suffix for part, suffix in _TELLING_PARTS.items() if part in names), "")
 

@@ -12,8 +12,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from ingest.journal import FileState
 from ingest.manifest import ACCESS_FILE, Source, read_manifest
-from ingest.store import FileState
 from rag.access.principals import Principal
 from rag.access.rules import Layer, Rule, Rules, parse_rules
 from rag.errors import AccessError
@@ -55,7 +55,7 @@ class Rights:
             manifest = self._store / "manifest.json"
             if self._rules is None or self._stamps.get(manifest) != _stamp(manifest):
                 self._stamps = {manifest: _stamp(manifest)}
-                self._sources = read_manifest(self._store, any_schema=True).sources
+                self._sources = read_manifest(self._store).sources
                 self._rules = None
             files = [*filter(None, [self._rules_file]), *(Path(source.root) / ACCESS_FILE for source in self._sources)]
             stamps = {file: _stamp(file) for file in files}

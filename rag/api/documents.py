@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from ingest.containers import SEPARATOR
+from ingest.journal import FileState
 from ingest.manifest import UPLOADS
-from ingest.store import FileState, Snapshot
+from ingest.snapshot import Snapshot
 from rag.access.rules import owner
 from rag.api import examples
 from rag.api.auth import Caller, Reader, Writer

@@ -1,11 +1,17 @@
 """`rag serve` and `rag doctor`."""
 
 import argparse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from rag.commands.common import Commands, Parents, print_json
 from rag.config import RagConfig
+from rag.errors import RagError
+
+if TYPE_CHECKING:
+    from rag.doctor import Finding
 
 
 def add(commands: Commands, parents: Parents) -> None:
@@ -16,6 +22,9 @@ def add(commands: Commands, parents: Parents) -> None:
     serve.set_defaults(run=_serve)
     doctor = commands.add_parser(
         "doctor", parents=[parents.stored, parents.common], help="say what works here and what does not"
+    )
+    doctor.add_argument(
+        "--generator", dest="is_probing", action="store_true", help="ask the configured generator a few things as well"
     )
     doctor.set_defaults(run=_doctor)
 
@@ -29,7 +38,7 @@ def _serve(options: argparse.Namespace, config: RagConfig) -> int:
 def _doctor(options: argparse.Namespace, config: RagConfig) -> int:
     from rag.doctor import examine
 
-    findings = list(examine(config))
+    findings = [*examine(config), *(_probed(config) if options.is_probing else ())]
     if options.json:
         print_json({"ok": all(finding.is_ok for finding in findings), "findings": [f.to_json() for f in findings]})
     else:
@@ -39,3 +48,17 @@ def _doctor(options: argparse.Namespace, config: RagConfig) -> int:
             out.print(mark, end=" ")
             out.print(f"{finding.part}: {finding.detail}", markup=False, soft_wrap=True)
     return 0 if all(finding.is_ok for finding in findings) else 1
+
+
+def _probed(config: RagConfig) -> "Iterator[Finding]":
+    from rag.doctor import Finding
+    from rag.engine import build_generator
+    from rag.generators.probe import probe
+    from rag.generators.quote import QuoteGenerator
+
+    try:
+        generator = build_generator(config.generator, QuoteGenerator(None))
+    except RagError as error:
+        yield Finding("answer", False, str(error))
+        return
+    yield from probe(generator, config.generator.max_prompt_tokens)

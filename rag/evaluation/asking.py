@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ingest.analysis import detect_language
-from ingest.store import Snapshot, Store
+from ingest.snapshot import Snapshot
+from ingest.store import Store
 from rag.answers import Answer, Citation, Passage
 from rag.batch import Job, Labelled
 from rag.config import RagConfig

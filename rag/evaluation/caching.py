@@ -18,6 +18,11 @@ class CachingEmbedder:
         self._queries: dict[str, Vectors] = {}
 
     @property
+    def identity(self) -> str:
+        """Changes whenever the vectors of the same texts do."""
+        return self._inner.identity
+
+    @property
     def dim(self) -> int:
         """Number of dimensions of a vector."""
         return self._inner.dim
@@ -35,7 +40,7 @@ class CachingEmbedder:
         """Embed questions: (n, dim) float32, unit length."""
         return _remembered(self._queries, self._inner.encode_queries, texts)
 
-    def token_starts(self, text: str) -> list[int]:
+    def token_starts(self, text: str) -> Sequence[int]:
         """Character position at which each token of `text` starts, ascending, without special tokens."""
         return self._inner.token_starts(text)
 

@@ -67,7 +67,7 @@ class Draft:
     `declined`: the generator says that the passages do not answer. `doubtful`: what it would have quoted otherwise, for
     callers who set a threshold of their own. `places`: what the markers name, if it is not the n-th passage; the words that a
     marker names may be a part of a passage, or several. `found`: passages that the generator found besides those it was given.
-    `account`: how the draft came about, for the receipt.
+    `account`: how the draft came about, for the receipt. `failure`: why there is no more of it than this; empty if it is whole.
     """
 
     text: str = ""
@@ -77,6 +77,7 @@ class Draft:
     places: Mapping[str, tuple[Passage, ...]] | None = None
     found: tuple[Passage, ...] = ()
     account: Mapping[str, Any] = field(default_factory=dict)
+    failure: str = ""
 
 
 class Generator(Protocol):
@@ -87,7 +88,7 @@ class Generator(Protocol):
     def generate(self, request: Request) -> Draft:
         """Write a draft answer.
 
-        Raises: GeneratorError when it cannot be reached, loaded or understood.
+        Raises: GeneratorError when it cannot be used as it is configured; GeneratorUnavailable when it gives none this time.
         """
         ...
 
@@ -101,7 +102,7 @@ class StreamingGenerator(Protocol):
 
         A draft among the pieces says what is known besides the text from there on, and its text is that so far.
 
-        Raises: GeneratorError when it cannot be reached, loaded or understood, or breaks off.
+        Raises: as `generate`; GeneratorUnavailable also in the middle.
         """
         ...
 

@@ -1,21 +1,29 @@
 """Drafts from any OpenAI-compatible chat server (vLLM, Ollama, llama.cpp, LM Studio ...), reached over HTTP.
 
 Only the message's content is read. Reasoning that a server puts beside it is dropped, and content that is plainly leaked
-reasoning is refused: it must never reach a user.
+reasoning is refused: it must never reach a user. A reply is used only if it came to its end, or to the end of a sentence.
 """
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import httpx
 
-from rag.errors import GeneratorError
+from rag.errors import GeneratorError, GeneratorUnavailable
 from rag.generators import Draft, Request
-from rag.generators.content import ContentGuard, clean_content
-from rag.prompt import chat_messages
+from rag.generators.content import ContentGuard
+from rag.generators.http import FieldRefused, Reply, Server, parsed
+from rag.generators.replies import Told
+from rag.prompt import chat_messages, least_tokens
+
+_ASKING_S = 60.0  # what a server may take to say what it serves
+# A reply may take this for every token, and for all else; an event of a stream with one token has some 300 bytes.
+_BYTES_A_TOKEN = 2_000
+_BYTES_BESIDES = 262_144
+# More characters than tokens hold: a server that does not stop at the limit of tokens is stopped.
+_CHARS_A_TOKEN = 16
+_CHARS_BESIDES = 1_000
 
 
 class OpenAIGenerator:
@@ -34,6 +42,7 @@ class OpenAIGenerator:
         max_prompt_tokens: int = 6000,
         timeout_s: float = 120.0,
         reasoning_effort: str = "",
+        retries: int = 1,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         """Name server and model; nothing is sent yet. `transport` replaces the network in tests.
@@ -47,140 +56,174 @@ class OpenAIGenerator:
                 "`http://127.0.0.1:8080/v1`, and the model's name there."
             )
         self.name = f"openai:{model}"
-        self.base_url = base_url.rstrip("/")
-        self._model = model
-        self._key_env = api_key_env
-        self._options: dict[str, Any] = {"temperature": temperature, "max_tokens": max_output_tokens}
-        if reasoning_effort:
-            self._options["reasoning_effort"] = reasoning_effort
+        self.server = Server(base_url, api_key_env=api_key_env, retries=retries, transport=transport)
+        self.model = model
+        self._sampling: dict[str, Any] = {"temperature": temperature, "top_p": 1.0, "seed": 1}
+        # Not in OpenAI's interface: servers have other defaults (llama.cpp 40 and 0.05), and some refuse the fields.
+        self._extras: dict[str, Any] = {"top_k": 0, "min_p": 0.0}
+        self._effort = reasoning_effort
+        self._max_output_tokens = max_output_tokens
         self._max_prompt_tokens = max_prompt_tokens
         self._timeout_s = timeout_s
-        self._transport = transport
 
     def generate(self, request: Request) -> Draft:
         """Ask the server for a draft.
 
-        Raises: GeneratorError when it cannot be reached, refuses, or answers with something else than a chat completion.
+        Raises: GeneratorError when address, key or model are wrong; GeneratorUnavailable when no draft comes.
         """
-        content, finish = self._content(self._send("POST", "/chat/completions", self._body(request, is_streamed=False)))
-        return Draft(text=clean_content(content, is_cut=finish == "length"))
+        draft = Draft()
+        for piece in self._written(request, is_streamed=False):
+            draft = piece if isinstance(piece, Draft) else draft
+        return draft
 
-    def stream(self, request: Request) -> Iterator[str]:
+    def stream(self, request: Request) -> Iterator[str | Draft]:
         """Ask the server for a draft and give it as it comes, at most to the end of the last whole sentence.
 
-        Raises: GeneratorError as `generate` does, and when the server breaks off.
+        Raises: as `generate`, also in the middle.
         """
-        guard = ContentGuard()
-        finish: str | None = None
-        is_done = False
-        with self._opened("POST", "/chat/completions", self._body(request, is_streamed=True)) as response:
-            if "text/event-stream" not in response.headers.get("content-type", ""):
-                response.read()  # a server that does not stream gives the whole
-                content, finish = self._content(self._json(response))
-                yield from guard.feed(content)
-                is_done = True
-            for line in () if is_done else response.iter_lines():
-                name, _, data = line.partition(":")
-                if name != "data":
-                    continue
-                if data.strip() == "[DONE]":
-                    is_done = True
-                    break
-                content, ended = self._delta(data)
-                finish = ended or finish
-                yield from guard.feed(content)
-        if not is_done and finish is None:
-            raise GeneratorError(f"generator `{self.base_url}` broke off in the middle of its reply. Check the server's log.")
-        yield from guard.finish(is_cut=finish == "length")
+        return self._written(request, is_streamed=True)
 
     def models(self) -> list[str]:
         """Names of the models that the server offers.
 
         Raises: GeneratorError.
         """
-        data = self._send("GET", "/models", None).get("data") or []
+        try:
+            with self.server.opened("GET", "/models", timeout_s=_ASKING_S) as reply:
+                data = reply.json().get("data") or []
+        except TimeoutError as error:
+            raise self.server.too_slow(_ASKING_S) from error
         return [str(item.get("id")) for item in data if isinstance(item, dict)]
 
-    def _body(self, request: Request, *, is_streamed: bool) -> dict[str, Any]:
-        messages, _ = chat_messages(request, self._max_prompt_tokens)
-        return {"model": self._model, "messages": messages, "stream": is_streamed, **self._options}
+    def complete(
+        self, messages: Sequence[dict[str, str]], told: Told, *, is_streamed: bool = False, effort: str = "", **fields: Any
+    ) -> Generator[str, None, None]:
+        """Send messages once; gives the content as the server sends it, and puts what else it says into `told`.
 
-    def _content(self, reply: dict[str, Any]) -> tuple[str, str | None]:
-        """The content of a chat completion, and why it ended."""
-        try:
-            choice = reply["choices"][0]
-            return str(choice["message"].get("content") or ""), choice.get("finish_reason")
-        except (KeyError, IndexError, TypeError, AttributeError) as error:
-            raise GeneratorError(self._useless("no chat completion")) from error
-
-    def _delta(self, data: str) -> tuple[str, str | None]:
-        """The content that one event of a stream adds, and why the completion ended if it did."""
-        try:
-            event = json.loads(data)
-            if "error" in event:
-                raise GeneratorError(
-                    f"generator `{self.base_url}` failed in the middle of its reply: {_brief(str(event['error']))}. "
-                    "Check the server's log."
-                )
-            choices = event["choices"]  # the last event of some servers has none, only counts of tokens
-            delta = choices[0].get("delta") or {} if choices else {}
-            return str(delta.get("content") or ""), choices[0].get("finish_reason") if choices else None
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-            raise GeneratorError(self._useless("no stream of a chat completion")) from error
-
-    def _send(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
-        with self._opened(method, path, body) as response:
-            response.read()
-            return self._json(response)
-
-    @contextmanager
-    def _opened(self, method: str, path: str, body: dict[str, Any] | None) -> Iterator[httpx.Response]:
-        """A response of which only the head was read, and the server's and the network's errors in our words."""
-        key = os.environ.get(self._key_env, "")
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        try:
-            with (
-                httpx.Client(timeout=self._timeout_s, transport=self._transport, headers=headers) as client,
-                client.stream(method, self.base_url + path, json=body) as response,
-            ):
-                self._require_ok(response)
-                yield response
-        except httpx.TimeoutException as error:
-            raise GeneratorError(
-                f"generator `{self.base_url}` did not answer within {self._timeout_s:g} s. Raise generator.timeout_s, or check "
-                "the server's load."
-            ) from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise GeneratorError(
-                f"cannot reach generator `{self.base_url}`: {error}. Start the server, or set generator.base_url."
-            ) from error
-
-    def _require_ok(self, response: httpx.Response) -> None:
-        if response.status_code == 200:
-            return
-        response.read()
-        hint = (
-            f"Set the key in the environment variable {self._key_env}."
-            if response.status_code in (401, 403)
-            else ("Check generator.model and the server's log.")
+        `fields` are further ones of the request. Raises: as `generate`.
+        """
+        effort = effort or self._effort
+        body = {"model": self.model, "messages": list(messages), "stream": is_streamed, **self._sampling}
+        body |= {"max_tokens": self._max_output_tokens} | ({"stream_options": {"include_usage": True}} if is_streamed else {})
+        extras = self._extras | (
+            {"reasoning_effort": effort, "chat_template_kwargs": {"reasoning_effort": effort}} if effort else {}
         )
-        raise GeneratorError(
-            f"generator `{self.base_url}` refused the request: HTTP {response.status_code} {_brief(response.text)}. {hint}"
-        )
-
-    def _json(self, response: httpx.Response) -> dict[str, Any]:
         try:
-            reply = response.json()
+            try:
+                yield from self._sent(body | (extras if self._extras else {}) | fields, told)
+            except FieldRefused:
+                if not self._extras:
+                    raise
+                self._extras = {}  # this server takes what is OpenAI's and no more
+                yield from self._sent(body | ({"reasoning_effort": effort} if effort else {}) | fields, told)
+        except TimeoutError as error:
+            raise self.server.too_slow(self._timeout_s) from error
+
+    def _written(self, request: Request, *, is_streamed: bool) -> Generator[str | Draft, None, None]:
+        """Pieces of the draft, and the draft so far wherever more is known of it than its text."""
+        messages, n = chat_messages(request, self._max_prompt_tokens)
+        shown = request.passages[:n]
+        account = {
+            "effort": request.effort or self._effort or None,
+            "passages_left_out": [passage.chunk for passage in request.passages[n:]],
+        }
+        places = {str(number): (passage,) for number, passage in enumerate(shown, start=1)}
+        yield Draft(places=places, account=account)
+
+        def once() -> Generator[str | Draft, None, None]:
+            told, text = Told(), ""
+            for piece in self._answer(messages, told, request.effort, is_streamed=is_streamed):
+                text += piece
+                yield piece
+            yield Draft(text, places=places, account=account | told.account())
+
+        yield from self.server.retried(once)
+
+    def _answer(
+        self, messages: Sequence[dict[str, str]], told: Told, effort: str, *, is_streamed: bool
+    ) -> Generator[str, None, None]:
+        """The answer alone, of a reply that is one."""
+        guard, n_given = ContentGuard(), 0
+        for content in self.complete(messages, told, is_streamed=is_streamed, effort=effort):
+            for piece in guard.feed(content):
+                n_given += 1
+                yield piece
+            if guard.is_betrayed:
+                raise self._leaked()
+        self._require_whole_prompt(messages, told)
+        for piece in guard.finish(is_cut=told.finish == "length"):
+            n_given += 1
+            yield piece
+        if not n_given:
+            raise self._empty(told, guard)
+
+    def _sent(self, body: dict[str, Any], told: Told) -> Generator[str, None, None]:
+        max_bytes = _BYTES_BESIDES + _BYTES_A_TOKEN * self._max_output_tokens
+        path = "/chat/completions"
+        with self.server.opened("POST", path, body, timeout_s=self._timeout_s, max_bytes=max_bytes) as reply:
+            if not reply.is_stream:  # also where a server does not stream though it was asked to
+                yield self._taken(reply.json(), told)
+                return
+            n_chars = 0
+            for content in self._events(reply, told):
+                yield content
+                n_chars += len(content)
+                if n_chars + told.n_reasoning_chars > _CHARS_BESIDES + _CHARS_A_TOKEN * self._max_output_tokens:
+                    told.finish = "length"
+                    return
+
+    def _events(self, reply: Reply, told: Told) -> Iterator[str]:
+        for line in reply.lines():
+            name, _, data = line.partition(":")
+            if line.startswith("{") or name == "error":  # an error between the events, or in place of them
+                data = line if line.startswith("{") else json.dumps({"error": data})
+            elif name != "data":
+                continue
+            if data.strip() == "[DONE]":
+                told.finish = told.finish or "stop"
+                return
+            yield self._taken(parsed(data, self.server.address), told)
+        if not told.finish:
+            raise self.server.broken_off()
+
+    def _taken(self, value: dict[str, Any], told: Told) -> str:
+        if value.get("error"):
+            raise self.server.failed(value["error"])
+        try:
+            return told.take(value)
         except ValueError as error:
-            raise GeneratorError(self._useless("not JSON")) from error
-        return reply if isinstance(reply, dict) else {}
+            raise GeneratorUnavailable(
+                f"cannot use the reply of `{self.server.address}`: it is no chat completion. Check that generator.base_url "
+                "ends in the API's root, mostly `/v1`."
+            ) from error
 
-    def _useless(self, what: str) -> str:
-        return (
-            f"cannot use the reply of `{self.base_url}`: it is {what}. Check that generator.base_url ends in the API's root, "
-            "mostly `/v1`."
+    def _require_whole_prompt(self, messages: Sequence[dict[str, str]], told: Told) -> None:
+        """Some servers cut a prompt that is longer than their context, in silence: then the passages are gone, or the rules."""
+        least = least_tokens(messages)
+        if told.prompt_tokens and told.prompt_tokens < least:
+            raise GeneratorUnavailable(
+                f"generator `{self.server.address}` cut the prompt in silence: it read {told.prompt_tokens:,} tokens of at "
+                f"least {least:,}. Start it with a larger context (Ollama: OLLAMA_CONTEXT_LENGTH=16384), or lower "
+                "generator.max_prompt_tokens."
+            )
+
+    def _empty(self, told: Told, guard: ContentGuard) -> GeneratorUnavailable:
+        """The error for a reply without an answer, by what there is in its place."""
+        begun = f"generator `{self.server.address}` gave no answer: "
+        if told.finish == "length":
+            return GeneratorUnavailable(
+                begun
+                + f"its {self._max_output_tokens:,} tokens were used up before one. Raise generator.max_output_tokens, or "
+                'set generator.reasoning_effort = "low".'
+            )
+        if guard.has_content:
+            return self._leaked()
+        if told.has_call:
+            return GeneratorUnavailable(begun + "it called a tool though none is offered. Check the server's chat template.")
+        return GeneratorUnavailable(begun + "the reply is empty. Check the server's log and chat template.", wait_s=0.0)
+
+    def _leaked(self) -> GeneratorUnavailable:
+        return GeneratorUnavailable(
+            f"cannot use the reply of `{self.server.address}`: it is reasoning in the place of an answer. Have the server "
+            "parse the model's channels: the files in configs/ say how, `rag doctor --generator` tells."
         )
-
-
-def _brief(text: str) -> str:
-    return " ".join(text.split())[:200]

@@ -46,7 +46,8 @@ class Scripted:
 class Words:
     """Vectors of nothing: under load the server is measured, not the embedding model."""
 
-    name, dim, max_tokens, languages = "words", 8, 256, ("en",)
+    name, identity, dim, max_tokens = "words", "words", 8, 256
+    languages = counted_languages = ("en",)
 
     def encode(self, texts: Any) -> Any:
         """The same vector for every text, (n, dim) float32."""

@@ -46,14 +46,20 @@ def test_ingest_of_a_folder_with_every_format_and_a_broken_file(tmp_path):
     folder = tmp_path / "docs"
     shutil.copytree(SAMPLE, folder)
     (folder / "broken.pdf").write_bytes(b"%PDF-1.7 nothing")
-    first = run("ingest", folder, "--store", tmp_path / "s", "--json", check=0)
-    report = lines(first)[0]
+    first = run("ingest", folder, "--store", tmp_path / "s", "--events", check=0)
+    *events, report = lines(first)
+    assert first.stderr == "", "no bars where nobody looks"
     files = [path for path in folder.rglob("*") if path.suffix in (".pdf", ".md", ".txt", ".html", ".docx")]
     assert len(report["added"]) == len(files) - 1
     assert list(report["failed"]) == ["broken.pdf"]
+    assert [event["done"] for event in events if event["event"] == "read"] == list(range(1, len(files) + 1))
+    assert [event["document"] for event in events if event["event"] == "failed"] == ["broken.pdf"]
+    assert {"open", "embed", "store"} <= {event["event"] for event in events}
+    assert "event" not in report
     second = run("ingest", folder, "--store", tmp_path / "s", check=0)
     assert "failed broken.pdf" in second.stdout
-    assert run("ingest", folder, "--store", tmp_path / "s", "--strict").returncode == 1
+    third = run("ingest", folder, "--store", tmp_path / "s", "--strict", "--json", check=1)
+    assert [list(line) for line in lines(third)] == [list(report)], "one object of the same shape"
     status = lines(run("ingest", "status", "--store", tmp_path / "s", "--json", check=0))[0]
     assert (status["documents"], status["failed"]) == (len(files) - 1, 1)
     listed = lines(run("ingest", "list", "--store", tmp_path / "s", "--json", check=0))

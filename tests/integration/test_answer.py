@@ -214,7 +214,7 @@ def test_a_question_of_100000_characters_is_refused(engine):
         answer(engine(), "why?" * 25_000)
 
 
-def test_a_failing_generator_is_told_and_not_hidden_behind_quotes(engine):
+def test_a_generator_that_is_configured_wrongly_is_told_and_not_hidden_behind_quotes(engine):
     def write(request):
         raise GeneratorError("cannot reach generator")
 

@@ -36,8 +36,50 @@ def test_no_texts_give_an_empty_matrix(embedder):
 def test_token_starts_are_positions_in_the_text(embedder):
     text = "Ñandú: 1.250,50 € (approx.)"
     starts = embedder.token_starts(text)
-    assert starts == sorted(starts)
+    assert list(starts) == sorted(starts)
     assert all(0 <= start < len(text) and not text[start].isspace() for start in starts)
+
+
+def test_a_long_text_has_its_tokens_where_a_short_one_has_them(embedder, monkeypatch):
+    text = "Ñandú: 1.250,50 € (approx.)\n\n" * 30 + "unbrokenword" * 30
+    whole = list(embedder.token_starts(text))
+    monkeypatch.setattr(module, "_TOKENISED_CHARS", 100)
+    lines = text.index("unbroken")
+    pieces = list(embedder.token_starts(text))
+    assert [start for start in pieces if start < lines] == [start for start in whole if start < lines]
+    assert pieces == sorted(set(pieces))
+    assert lines in pieces and pieces[-1] < len(text)
+
+
+def test_texts_are_cut_alike_before_and_after_the_model_is_loaded(embedder, monkeypatch):
+    embedder.encode(["loaded"])
+    alone = SentenceTransformerEmbedder()
+    texts = [*TEXTS, "Ünïcödé naïve ßtraße 你好 🎉 [SEP] <b> A\u0301\x00 ", "two\nlines and\ttabs  "]
+    assert [alone.token_starts(text) for text in texts] == [embedder.token_starts(text) for text in texts]
+    assert alone._model is None
+    long = " ".join(texts)
+    whole = embedder.token_starts(long)
+    monkeypatch.setattr(module, "_TOKENISED_CHARS", 40)
+    assert alone.token_starts(long) == whole, "pieces make no difference"
+
+
+def test_identity_of_two_embedders_together_tells_of_both(tmp_path):
+    (tmp_path / "weights").write_bytes(b"1")
+    universal_one = UniversalEmbedder()
+    both = CombinedEmbedder(SentenceTransformerEmbedder(str(tmp_path)), universal_one).identity
+    (tmp_path / "weights").write_bytes(b"2")
+    other = CombinedEmbedder(SentenceTransformerEmbedder(str(tmp_path)), universal_one).identity
+    assert both != other
+    assert universal_one.identity in both and universal_one.identity in other
+
+
+def test_identity_tells_whose_vectors_may_be_used_again(tmp_path):
+    (tmp_path / "weights").write_bytes(b"1")
+    before = SentenceTransformerEmbedder(str(tmp_path)).identity
+    assert SentenceTransformerEmbedder(str(tmp_path)).identity == before
+    assert SentenceTransformerEmbedder(str(tmp_path), text_prefix="passage: ").identity != before
+    (tmp_path / "weights").write_bytes(b"2")
+    assert SentenceTransformerEmbedder(str(tmp_path)).identity != before
 
 
 def test_a_model_that_is_not_there_is_told_by_name(tmp_path):

@@ -58,8 +58,8 @@ def runtime(request, llamacpp, monkeypatch):
     """A way to compute with the tiny model."""
     if request.param == "llama-server":
         client = llamacpp._loaded()
-        monkeypatch.setenv("RAG_API_KEY", client._api_key)
-        return LlamaServerRuntime(client.base_url, sampling=GREEDY)
+        monkeypatch.setenv("RAG_API_KEY", client.server._api_key)
+        return LlamaServerRuntime(client.server.base_url, sampling=GREEDY)
     if request.param == "vllm":
         return VllmRuntime("http://127.0.0.1:9", "m", sampling=GREEDY, transport=httpx.MockTransport(vllm_over(llamacpp)))
     return llamacpp if request.param == "llamacpp" else request.getfixturevalue("transformers")

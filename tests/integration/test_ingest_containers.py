@@ -153,15 +153,15 @@ def test_a_container_that_breaks_takes_its_parts_along(run, folder, tmp_path):
 def test_a_run_that_is_stopped_among_the_parts_is_completed_by_the_next(run, folder, tmp_path, monkeypatch):
     run()
     (folder / "a.zip").write_bytes(zipped({f"{number}.txt": b"Valve %d." % number for number in range(9)}))
-    load, seen = intake.load_bytes, []
+    take, seen = intake.Intake._take_document, []
 
-    def failing(data, name, suffix=""):
-        seen.append(name)
+    def failing(self, document, state, stopped):
+        seen.append(document.name)
         if len(seen) == 5:
             raise KeyboardInterrupt
-        return load(data, name)
+        take(self, document, state, stopped)
 
-    monkeypatch.setattr(intake, "load_bytes", failing)
+    monkeypatch.setattr(intake.Intake, "_take_document", failing)
     monkeypatch.setattr(intake, "_FILES_A_COMMIT", 2)
     with pytest.raises(KeyboardInterrupt):
         run()
@@ -178,10 +178,10 @@ def test_even_if_the_old_archive_comes_back_after_a_run_that_was_stopped(run, fo
     run()
     (folder / "a.zip").write_bytes(zipped({"x/one.txt": b"Other words.", "two.txt": b"Two."}))
 
-    def failing(data, name, suffix=""):
+    def failing(self, document, state, stopped):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(intake, "load_bytes", failing)
+    monkeypatch.setattr(intake.Intake, "_take_document", failing)
     with pytest.raises(KeyboardInterrupt):
         run()
     monkeypatch.undo()
@@ -252,7 +252,7 @@ def test_structure_and_warnings_come_through_the_store(run, folder, tmp_path):
 
 def test_a_store_written_before_pages_had_labels_is_read(run, tmp_path):
     run()
-    table = Store.open(tmp_path / "store")._db.open_table("documents")
+    table = Store.open(tmp_path / "store")._table("documents")
     old = {"pages": [[1, 0, 5]], "headings": [], "metadata": {}}
     table.update(where="name = 'plain.txt'", values={"structure": json.dumps(old)})
     document = Store.open(tmp_path / "store").snapshot().document("plain.txt")

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from ingest.chunker import ChunkerSettings
+from ingest.chunker import ChunkerSettings, chunk_document
+from ingest.embedding import ChunkWriter
 from ingest.errors import IngestError, StoreError, StoreLocked, StoreMismatch, StoreMissing
+from ingest.loaders import load_bytes
 from ingest.pipeline import ingest_folder, rebuild, remove_documents
-from ingest.store import Batch, Store
+from ingest.store import Store
 
 SIZES = ChunkerSettings(max_tokens=60, max_words=60, min_tokens=10, max_context_tokens=10)
 
@@ -117,7 +119,7 @@ def test_what_is_no_document_is_skipped_and_counted(run, folder):
     (folder / ".git" / "config.md").write_text("x", encoding="utf-8")
     report = run()
     assert len(report.added) == 3
-    assert report.skipped == {"hidden or temporary": 3, ".gif": 1, "no suffix": 1}
+    assert report.skipped == {"hidden": 1, "lock": 1, "temporary": 1, "hidden folder": 1, ".gif": 1, "no suffix": 1}
 
 
 def test_the_store_may_lie_inside_the_folder(folder, fake_embedder):
@@ -260,21 +262,15 @@ def test_chunks_without_a_document_row_are_never_seen_and_then_cleaned(run, fold
     """The state between the two writes of a commit, as a killed run leaves it."""
     run()
     store = Store.open(tmp_path / "store")
-    from ingest.chunker import chunk_document
-    from ingest.loaders import load_bytes
-
     document = load_bytes(b"Ghost text about unicorns.", "ghost.txt")
     chunks = chunk_document(document, fake_embedder.token_starts, SIZES)
-    store._db.open_table("documents").delete("name = 'leave.txt'")
-    orphan = Batch(chunks=chunks, vectors=[fake_embedder.encode([c.text for c in chunks])])
-    from ingest.store import _chunk_rows
-
-    store._db.open_table("chunks").add(_chunk_rows(orphan, {"ghost.txt": document.sha256}, fake_embedder.dim))
+    store._table("documents").delete("name = 'leave.txt'")
+    ChunkWriter(store, fake_embedder).add(chunks, {"ghost.txt": "an edition that no document has"})
     assert set(contents(tmp_path / "store")) == {"a/readme.md", "b/readme.md"}
     assert store.snapshot().text_search(["unicorn"], 10) == []
     run()
     assert set(contents(tmp_path / "store")) == on_disk(folder)
-    rows = Store.open(tmp_path / "store")._db.open_table("chunks").to_arrow()["document"].to_pylist()
+    rows = Store.open(tmp_path / "store")._table("chunks").to_arrow()["document"].to_pylist()
     assert "ghost.txt" not in rows
 
 

@@ -1,7 +1,6 @@
 """Files that wait for something outside of them: a password, text recognition."""
 
 from ingest.chunker import ChunkerSettings
-from ingest.loaders import ocr
 from ingest.pipeline import ingest_folder
 from tests.unit.test_loaders import pdf
 from tests.unit.test_ocr import ENGLISH, needs_models, picture, saved
@@ -26,7 +25,9 @@ def test_an_image_is_read_by_the_next_run_that_can(tmp_path, fake_embedder, monk
     folder.mkdir()
     (folder / "a.png").write_bytes(saved(picture(ENGLISH)))
     with monkeypatch.context() as without:
-        without.setattr(ocr, "_models", lambda: None)
+        (tmp_path / "empty" / "rapidocr").mkdir(parents=True)
+        (tmp_path / "empty" / "rapidocr" / "__init__.py").write_text("")
+        without.syspath_prepend(tmp_path / "empty")  # for the processes that read, too
         assert "install" in ingest_folder(folder, store, fake_embedder, ChunkerSettings()).failed["a.png"]
         assert "install" in ingest_folder(folder, store, fake_embedder, ChunkerSettings()).failed["a.png"]
     assert ingest_folder(folder, store, fake_embedder, ChunkerSettings()).added == ["a.png"]

@@ -18,10 +18,10 @@ from rag.checker.check import Checker
 from rag.checker.support import LogisticSupport, Support
 from rag.cli import main
 from rag.display import show_answer, show_events
-from rag.errors import GeneratorError
+from rag.errors import GeneratorError, GeneratorUnavailable
 from rag.generators import Draft, StreamingGenerator
 from rag.generators.quote import QuoteGenerator
-from rag.pipeline import Engine, answer
+from rag.pipeline import Engine, answer, consider
 from rag.questions import Options
 from rag.retriever import Retriever
 from rag.streaming import answer_events
@@ -346,6 +346,51 @@ def test_what_the_repair_adds_is_told_after_the_rest(engine):
     assert texts_of(claims) == [plain(RIGHT), plain(MENDED)]
     assert texts_of(result.claims) == [plain(MENDED), plain(RIGHT)]
     assert stages == ["retrieve", "generate", "check", "repair"]
+
+
+DOWN = GeneratorUnavailable("cannot reach generator `x`: refused. Start the server.")
+
+
+@pytest.mark.parametrize("policy", ["strict", "mark", "off"])
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_a_generator_that_is_down_costs_no_question(engine, store, policy, is_streamed):
+    built = engine(DOWN)
+    result = events_of(built, policy)[1] if is_streamed else answer(built, QUESTION, Options(policy=policy))
+    assert (result.abstained, result.reason) == (False, "generator_failed")
+    assert "25 days" in result.text
+    assert all(claim.citations for claim in result.claims)
+    assert "Start the server" in result.receipt["drafts"][0]["problem"]
+    shown = printed(show_answer, result)
+    assert "The language model failed" in shown and "Start the server" in shown
+    assert verify(result.to_json(), store.snapshot(), Checker()).holds
+
+
+def test_where_no_quote_answers_either_nobody_is_told_that_the_documents_do_not_say(engine):
+    result = answer(engine(DOWN), "What is the colour of the moon rabbit?")
+    assert (result.abstained, result.reason, result.claims) == (True, "generator_failed", ())
+    assert result.text == "The language model could not be used, and no sentence of the documents is sure to answer by itself."
+
+
+def test_what_measures_is_told_of_a_failure(engine):
+    with pytest.raises(GeneratorUnavailable):
+        consider(engine(DOWN), QUESTION)
+
+
+@pytest.mark.parametrize("policy", ["strict", "mark", "off"])
+@pytest.mark.parametrize("least", [None, 0.1])
+def test_a_generator_that_breaks_off_leaves_what_was_told_and_no_more(engine, policy, least):
+    class Breaking(Writer):
+        def stream(self, request):
+            yield self.generate(request).text
+            raise GeneratorUnavailable("generator `x` broke off.")
+
+    built = engine(generator=Breaking(f"{RIGHT} {FLIGHTS} {MENDED.removesuffix('.')}"), min_confidence=least)
+    claims, result, stages = events_of(built, policy)
+    assert texts_of(result.claims) == [plain(RIGHT), plain(FLIGHTS)]
+    assert sorted(texts_of(claims)) == sorted(texts_of(result.claims))
+    assert "five unused" not in result.text
+    assert (result.reason, result.abstained, "repair" in stages) == ("generator_failed", False, False)
+    assert result.receipt["drafts"][0]["problem"] == "generator `x` broke off."
 
 
 def test_claims_are_held_back_while_min_confidence_may_withhold_the_answer(engine):

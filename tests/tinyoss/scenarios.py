@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ingest.documents import Document
-from ingest.store import FileState
+from ingest.journal import FileState
 from rag.answers import Passage
 from rag.generators import Request
 from rag.generators.harmony.generator import HarmonyGenerator, Settings

@@ -179,3 +179,10 @@ def test_claims_are_slices_in_order_and_strip_leaves_no_marker(answer, strict):
 @given(st.text(max_size=200))
 def test_any_text_can_be_parsed(answer):
     assert all(answer[claim.start : claim.end] == claim.text for claim in parse_answer(answer, IDS))
+
+
+@pytest.mark.parametrize(
+    ("text", "claims"), [("1.\n2.", []), ("1. 2.", []), ("1. 2. 3.", []), ("12.", ["12."]), ("2.\n3. 140 euros", ["140 euros"])]
+)
+def test_an_empty_list_claims_nothing(text, claims):
+    assert [claim.text for claim in parse_answer(text, ["1"])] == claims

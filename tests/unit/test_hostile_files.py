@@ -13,12 +13,28 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ingest.containers import ARCHIVES, Unpacking, is_container, suffix_of
 from ingest.errors import LoadError
 from ingest.loaders import SUFFIXES, load_bytes
 from tests.unit.test_loaders import pdf
+from tests.unit.test_mail_and_containers import message, outlook, tarred, zipped
 from tests.unit.test_office_formats import GHOST, RTF, epub, odf, saved
 
 SUFFIX_LIST = sorted(SUFFIXES)
+
+
+def check_whole(data: bytes, name: str) -> None:
+    """Check a file and all that it holds."""
+    if suffix_of(name) not in ARCHIVES:
+        check(data, name)
+    if is_container(name):
+        try:
+            for part in Unpacking().parts(data, name):
+                assert part.name.startswith(f"{name}!/")
+                if not part.reason:
+                    check(part.data, part.name)
+        except LoadError as error:
+            assert str(error).strip()
 
 
 def check(data: bytes, name: str) -> None:
@@ -82,14 +98,30 @@ def real_files() -> dict[str, bytes]:
     word = docx.Document()
     word.add_heading("Valves", 1)
     word.add_table(1, 2).cell(0, 0).text = "Dock"
+    letter = message("The valve opens at 40 bar.", Subject="Valves")
+    letter.add_attachment(b"a,b\n1,2\n", maintype="text", subtype="csv", filename="p.csv")
     return {
+        "a.pdf": pdf("The valve opens at 40 bar.", "It closes at 35 bar."),
+        "a.md": b"# Valves\n\nForty bar.\n\nParts\n=====\n\n```\n# code\n```\n",
+        "a.rst": b"Valves\n======\n\n:author: Ann\n\nForty bar.\n",
+        "a.html": "<html lang=es><title>V\u00e1lvulas</title><h1>A</h1><ul><li><p>b</ul><table><tr><td>1<td>2</table>".encode(),
+        "a.xml": b'<?xml version="1.0"?><parts><part n="1"><name>Dock</name></part><part n="2"><name>Hub</name></part></parts>',
+        "a.json": b'{"parts": [{"name": "Dock", "price": 74.9}, {"name": "Hub", "price": null}]}',
+        "a.jsonl": b'{"name": "Dock"}\n{"name": "Hub"}\n',
+        "a.csv": b'Part;Price\n"Dock ""A""";74,90\nHub;9\n',
+        "a.py": b"class A:\n    def f(self):\n        return [x for x in (1, 2)]\n",
+        "a.toml": b"[a]\nb = 1\n[[c]]\nd = 'e'\n",
+        "a.eml": letter.as_bytes(),
+        "a.msg": outlook(),
+        "a.zip": zipped({"a.md": b"# A\n\nForty bar.", "b.eml": letter.as_bytes()}),
+        "a.tar": tarred({"a.md": b"# A\n\nForty bar."}),
+        "a.mbox": b"From a@example.org Fri May  1 06:00:00 2026\n" + letter.as_bytes() + b"\n",
         "a.xlsx": saved(book),
         "a.pptx": saved(deck),
         "a.docx": saved(word),
         "a.odt": odf("text", "<text:h>Valves</text:h><text:p>Forty bar.</text:p>", GHOST),
         "a.epub": epub({"a.xhtml": "<h1>Valves</h1>"}),
         "a.rtf": RTF.encode("latin-1"),
-        "a.pdf": pdf("Valves\nForty | bar", "Two"),
         "a.db": database(),
         "a.ipynb": json.dumps({"cells": [{"cell_type": "code", "source": "x", "outputs": [{"text": ["1"]}]}]}).encode(),
     }
@@ -105,7 +137,24 @@ def test_a_real_file_with_flipped_bytes_or_cut_short(name, changes, keep):
     data = bytearray(FILES[name])
     for place, value in changes:
         data[int(place * len(data))] = value
-    check(bytes(data[: int(keep * len(data))]), name)
+    check_whole(bytes(data[: int(keep * len(data))]), name)
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    changes=st.lists(
+        st.tuples(st.floats(0, 0.999), st.integers(0, 40), st.sampled_from([b"", b"\0", b"<", b"-1", b"(" * 99, b"9" * 99])),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_a_real_file_with_pieces_taken_out_and_put_in(name, changes):
+    data = bytearray(FILES[name])
+    for place, length, piece in changes:
+        start = int(place * len(data))
+        data[start : start + length] = piece
+    check_whole(bytes(data), name)
 
 
 @pytest.mark.parametrize("inside", ["xl/workbook.xml", "word/document.xml", "ppt/presentation.xml", "content.xml"])

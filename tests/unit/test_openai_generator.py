@@ -178,6 +178,14 @@ def streamed(*events, end="data: [DONE]\n\n"):
     return httpx.Response(200, content=body.encode(), headers={"content-type": "text/event-stream; charset=utf-8"})
 
 
+def pieces_of(generator):
+    """The text as it comes; the last draft holds it too."""
+    came = list(generator.stream(REQUEST))
+    pieces = [piece for piece in came if isinstance(piece, str)]
+    assert came[-1].text == "".join(pieces)
+    return pieces
+
+
 def delta(content=None, finish=None, **more):
     return {"choices": [{"delta": {"content": content, **more}, "finish_reason": finish}]}
 
@@ -199,7 +207,7 @@ def test_a_stream_gives_the_content_alone_and_asks_for_one():
 
     generator = server(handler)
     assert isinstance(generator, StreamingGenerator)
-    pieces = list(generator.stream(REQUEST))
+    pieces = pieces_of(generator)
     assert pieces[0] == "25 days [1]."
     assert "".join(pieces) == "25 days [1]. Ask HR. [2]"
     assert seen["stream"] is True
@@ -210,13 +218,12 @@ def test_a_stream_gives_the_content_alone_and_asks_for_one():
     [
         (["ana", "lysisSECRET. More. ", "assistantfinal25 days [1]. ", "So."], "stop", "25 days [1]. So."),
         (["<th", "ink>SECRET. ", "More.</thi", "nk>25 days [1]. ", "So."], "stop", "25 days [1]. So."),
-        (["analysis SECRET. ", "More. "], "stop", ""),
         (["25 days [1]. ", "Cut o"], "length", "25 days [1]."),
     ],
 )
 def test_a_stream_leaks_no_more_than_a_whole_reply(contents, finish, text):
     generator = server(lambda request: streamed(*map(delta, contents), delta(None, finish)))
-    pieces = list(generator.stream(REQUEST))
+    pieces = pieces_of(generator)
     assert "".join(pieces) == text == clean_content("".join(contents), is_cut=finish == "length")
 
 
@@ -225,8 +232,9 @@ def test_a_stream_leaks_no_more_than_a_whole_reply(contents, finish, text):
     [
         (streamed(delta("25 days [1]. Ask"), end=""), "broke off"),
         (streamed(delta("25"), {"error": {"message": "out of memory"}}), "out of memory"),
-        (streamed({"hello": 1}), "no stream of a chat completion"),
-        (streamed(end="data: {nonsense\n\n"), "no stream of a chat completion"),
+        (streamed({"hello": 1}), "no chat completion"),
+        (streamed(end="data: {nonsense\n\n"), "not JSON"),
+        (streamed(delta("analysis SECRET. "), delta("More. ", "stop")), "reasoning in the place of an answer"),
         (httpx.Response(401, text="no key"), "RAG_API_KEY"),
         (httpx.Response(200, text="<html>"), "not JSON"),
     ],
@@ -237,7 +245,7 @@ def test_what_can_go_wrong_with_a_stream_is_said(response, said):
 
 
 def test_a_server_that_does_not_stream_gives_the_whole():
-    assert "".join(server(lambda request: reply("25 days [1]. So.")).stream(REQUEST)) == "25 days [1]. So."
+    assert "".join(pieces_of(server(lambda request: reply("25 days [1]. So.")))) == "25 days [1]. So."
 
 
 def test_a_server_that_falls_silent_in_a_stream_is_told():

@@ -237,7 +237,7 @@ class TestSeveralQuotes:
 class FixedEmbedder:
     """Says that texts mean the same where they share a mark."""
 
-    name, dim, max_tokens = "fixed", 2, 100
+    name, identity, dim, max_tokens = "fixed", "fixed", 2, 100
 
     def __init__(self, languages: tuple[str, ...] | None) -> None:
         self.languages = self.counted_languages = languages

@@ -30,14 +30,18 @@ def build_gpt_oss(config: GeneratorConfig, monitor: Monitor | None = None) -> Ha
 def _runtime(config: GeneratorConfig) -> Runtime:
     sampling = Sampling(config.temperature)
     if config.runtime == "llama-server":
-        return LlamaServerRuntime(config.base_url, config.model, sampling=sampling, api_key_env=config.api_key_env)
+        return LlamaServerRuntime(
+            config.base_url, config.model, sampling=sampling, api_key_env=config.api_key_env, retries=config.retries
+        )
     if not config.model:
         raise GeneratorError(
             f"cannot use gpt-oss through `{config.runtime}`: generator.model is not set. Set it to a GGUF file (llamacpp), a "
             "folder with weights (transformers) or the model's name on the server (vllm)."
         )
     if config.runtime == "vllm":
-        return VllmRuntime(config.base_url, config.model, sampling=sampling, api_key_env=config.api_key_env)
+        return VllmRuntime(
+            config.base_url, config.model, sampling=sampling, api_key_env=config.api_key_env, retries=config.retries
+        )
     if config.runtime == "transformers":
         from rag.generators.harmony.transformers import TransformersRuntime
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal, Protocol
 
-from rag.errors import GeneratorError
+from rag.errors import GeneratorUnavailable
 from rag.generators import Draft, Request
 from rag.generators.harmony.browser import TOOLS, Browser
 from rag.generators.harmony.displays import MARKER
@@ -121,7 +121,8 @@ class HarmonyGenerator:
     def generate(self, request: Request) -> Draft:
         """Write a draft.
 
-        Raises: GeneratorError when the model cannot be loaded, reached or used, or the question leaves no room for a passage.
+        Raises: GeneratorError when the model cannot be loaded or used; GeneratorUnavailable when it cannot be reached, or the
+            question leaves no room for a passage.
         """
         draft = Draft()
         for piece in self.stream(request):
@@ -167,7 +168,7 @@ class HarmonyGenerator:
             if n:
                 break
         else:
-            raise GeneratorError(
+            raise GeneratorUnavailable(
                 f"cannot ask the model: not one passage fits into {limit:,} tokens beside the question and the rules. Raise "
                 "generator.max_prompt_tokens, lower generator.max_output_tokens, or give the model a larger context."
             )

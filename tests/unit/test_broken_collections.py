@@ -1,0 +1,24 @@
+"""Flaws that were met in collections of broken files, each rebuilt here as small as it gets."""
+
+import docx
+import pytest
+
+from ingest.errors import LoadError
+from ingest.loaders import load_bytes
+from tests.unit.test_loaders import pdf
+from tests.unit.test_office_formats import saved
+
+
+def test_pdf_with_the_short_name_of_a_filter():
+    data = pdf("The valve opens at 40 bar.").replace(b"/ASCII85Decode", b"/A85          ")
+    assert load_bytes(data, "a.pdf").text.strip() == "The valve opens at 40 bar."
+
+
+def test_docx_with_a_part_that_nobody_reads_and_that_is_damaged():
+    document = docx.Document()
+    document.add_paragraph("The valve opens at 40 bar.")
+    data = bytearray(saved(document))
+    name = b"docProps/thumbnail.jpeg"
+    data[data.index(name) + len(name) + 200] ^= 0xFF
+    with pytest.raises(LoadError, match=r"thumbnail.*Bring it back"):
+        load_bytes(bytes(data), "a.docx")
