@@ -11,6 +11,7 @@ import pytest
 import uvicorn
 from reportlab.pdfgen.canvas import Canvas
 
+from rag.access.database import Database
 from rag.generators import Draft
 from tests.conftest import FakeEmbedder
 from tests.integration.serving import TRAVEL, build_site, build_store
@@ -21,9 +22,11 @@ MIXED = "What are hotel and dinner limits?"
 UNKNOWN = "Who won the chess tournament?"
 HOSTILE = "What does the hostile notice say?"
 SLOW = "What is the hotel limit, slowly?"
-IMG = "<img src=x onerror=document.title='owned'>"
+MARKUP = "<b onclick=document.title='owned' autofocus>"
 HOSTILE_NAME = "<img src=x onerror=alert(1)>.md"
 
+N_PAGES = 500
+PARCEL = "How much does parcel 437 weigh?"
 FILLER = "Filler words of no use. \n\n" * 600
 # Sentences of the draft of each question, with the document that each cites; None cites nothing.
 SCRIPT = {
@@ -34,7 +37,8 @@ SCRIPT = {
         ("A dinner may cost 35 euros.", "dinner.pdf"),
         ("Flights are always free of charge.", "travel.md"),
     ],
-    HOSTILE: [(f"The notice says {IMG} to everybody.", HOSTILE_NAME)],
+    PARCEL: [("Parcel 437 weighs 1437 grams.", "handbook.pdf")],
+    HOSTILE: [(f"The notice says {MARKUP} to everybody.", HOSTILE_NAME)],
     SLOW: [("The hotel limit in Madrid is 140 euros per night.", "travel.md"), ("Ask your manager.", None)],
 }
 
@@ -81,8 +85,14 @@ class Server:
         if not self.thread.is_alive():
             return
         self.server.should_exit = True
-        for connection in list(self.server.server_state.connections):
-            connection.transport.abort()
+
+        def stop():
+            for listening in self.server.servers:  # first, or a browser that comes back at once waits for ever
+                listening.close()
+            for connection in list(self.server.server_state.connections):
+                connection.transport.abort()
+
+        self.server.servers[0].get_loop().call_soon_threadsafe(stop)
         self.thread.join(20)
 
 
@@ -90,12 +100,17 @@ def write_folder(root):
     (root / "rules").mkdir(parents=True)
     (root / "travel.md").write_text(TRAVEL + "\nFlights must be booked two weeks ahead.\n", encoding="utf-8")
     (root / "rules" / "long.md").write_text(FILLER + "The umbrella limit is 9 euros.\n", encoding="utf-8")
-    (root / HOSTILE_NAME).write_text(f"# Notice\n\nThe notice says {IMG} to everybody.\n", encoding="utf-8")
+    (root / HOSTILE_NAME).write_text(f"# Notice\n\nThe notice says {MARKUP} to everybody.\n", encoding="utf-8")
     canvas = Canvas(str(root / "dinner.pdf"))
     canvas.drawString(72, 700, "This page is left as it is.")
     canvas.showPage()
     canvas.setFont("Helvetica", 16)
     canvas.drawString(72, 700, "A dinner may cost 35 euros.")
+    canvas.save()
+    canvas = Canvas(str(root / "handbook.pdf"))
+    for number in range(1, N_PAGES + 1):
+        canvas.drawString(72, 700, f"Section {number}. Parcel {number} weighs {number + 1000} grams.")
+        canvas.showPage()
     canvas.save()
     (root / "broken.pdf").write_bytes(b"%PDF-1.7 nothing")
 
@@ -109,7 +124,7 @@ def wait_until(page, expression):
     raise AssertionError(f"never true: {expression}")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chromium():
     playwright = pytest.importorskip("playwright.sync_api", reason="NO BROWSER TESTS: playwright is missing, run `make setup`")
     program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -121,35 +136,56 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def store(tmp_path_factory):
     root = tmp_path_factory.mktemp("browser")
     write_folder(root / "docs")
     return build_store(root, root / "docs", FakeEmbedder())
 
 
+def start_server(root, store, **options):
+    generator = Scripted()
+    server = Server(build_site(root, store, FakeEmbedder(), generator=generator, **options))
+    server.generator = generator
+    return server
+
+
+def stop_server(server):
+    server.generator.pause.set()
+    server.kill()
+
+
 @pytest.fixture
 def serve(tmp_path, store):
-    """Starts servers over the store, each with a generator of its own as `generator`."""
+    """Starts servers that a test has for itself, each with a generator of its own as `generator`."""
     running = []
 
-    def start(**options):
-        generator = Scripted()
-        site = build_site(tmp_path, store, FakeEmbedder(), generator=generator, **options)
-        server = Server(site)
-        server.generator = generator
-        running.append(server)
-        return server
+    def start(store=store, **options):
+        running.append(start_server(tmp_path, store, **options))
+        return running[-1]
 
     yield start
     for server in running:
-        server.generator.pause.set()
-        server.kill()
+        stop_server(server)
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory, store):
+    server = start_server(tmp_path_factory.mktemp("shared"), store)
+    yield server
+    stop_server(server)
 
 
 @pytest.fixture
-def server(serve):
-    return serve()
+def server(shared_server):
+    """The one server of all tests that neither kill nor configure theirs, as if nobody had asked it anything."""
+    with Database.of(shared_server.site.services.config.server.state).open() as db:
+        db.execute("delete from conversations")
+        db.execute("delete from feedback")
+    shared_server.generator.requests.clear()
+    shared_server.generator.pause.clear()
+    yield shared_server
+    shared_server.generator.pause.set()
 
 
 @pytest.fixture

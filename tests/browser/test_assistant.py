@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.browser.conftest import DINNER, HOSTILE, HOSTILE_NAME, HOTEL, IMG, MIXED, SLOW, UNKNOWN, wait_until
+from tests.browser.conftest import DINNER, HOSTILE, HOSTILE_NAME, HOTEL, MARKUP, MIXED, PARCEL, SLOW, UNKNOWN, wait_until
 
 REFUSED = "Failed to load resource|ERR_"
 
@@ -61,6 +61,16 @@ def test_several_sources_are_stepped_through_and_a_pdf_shows_its_page(server, br
     page.locator("#source mark", has_text="140 euros").wait_for()
 
 
+def test_one_page_of_five_hundred_is_shown(server, browse):
+    page = browse(server.url)
+    ask(page, PARCEL).locator(".text .chip").first.click()
+    picture = page.get_by_role("img", name="Page 437 of handbook.pdf, the quoted words highlighted")
+    picture.wait_for()
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 300
+    page.get_by_role("button", name="Next page").click()
+    page.get_by_role("img", name="Page 438 of handbook.pdf").wait_for()
+
+
 def test_a_place_far_down_a_long_document_is_in_view(server, browse):
     page = browse(server.url)
     ask(page, "What is the umbrella limit?").locator(".text .chip").first.click()
@@ -90,7 +100,7 @@ def test_where_the_documents_do_not_say_the_nearest_passages_are_shown(server, b
     turn = ask(page, UNKNOWN)
     assert turn.locator(".text").inner_text() == "The documents do not say."
     turn.locator(".passages button").first.click()
-    assert page.locator("#source mark").inner_text()
+    page.locator("#source mark, #source img").wait_for()
 
 
 def test_a_reload_keeps_the_conversation_and_a_follow_up_knows_it(server, browse):
@@ -137,7 +147,8 @@ def test_a_conversation_is_renamed_exported_and_deleted(server, browse):
     assert server.get("/conversations").json()["total"] == 0
 
 
-def test_a_server_that_dies_in_mid_answer_leaves_what_was_checked_and_says_so(server, browse):
+def test_a_server_that_dies_in_mid_answer_leaves_what_was_checked_and_says_so(serve, browse):
+    server = serve()
     page = browse(server.url, expects=REFUSED)
     page.fill("#question", SLOW)
     page.press("#question", "Enter")
@@ -150,6 +161,21 @@ def test_a_server_that_dies_in_mid_answer_leaves_what_was_checked_and_says_so(se
     page.get_by_role("button", name="Try again").click()
     page.get_by_role("alert").filter(has_text="cannot be reached").wait_for()
     assert page.input_value("#question") == SLOW
+
+
+def test_a_slow_answer_says_what_is_going_on_and_shows_what_was_checked_so_far(server, browse):
+    page = browse(server.url)
+    page.fill("#question", SLOW)
+    page.press("#question", "Enter")
+    page.locator(".claim", has_text="140 euros").wait_for()
+    assert page.locator(".stages .now").count() == 1
+    assert page.locator("#ask").is_hidden() and page.locator("#stop").is_visible()
+    told = page.locator("#live").inner_text()
+    assert "Searching your documents" in told and "140 euros" in told
+    page.get_by_role("link", name="Documents", exact=True).click()
+    page.get_by_role("button", name="travel.md").wait_for()
+    page.get_by_role("link", name="New question").click()
+    page.locator("#conversations").get_by_role("link", name=SLOW).wait_for()
 
 
 def test_an_answer_can_be_stopped(server, browse):
@@ -165,16 +191,16 @@ def test_an_answer_can_be_stopped(server, browse):
 def test_hostile_names_and_texts_stay_text(server, browse):
     page = browse(server.url)
     turn = ask(page, HOSTILE)
-    assert IMG in turn.locator(".text").inner_text()
+    assert MARKUP in turn.locator(".text").inner_text()
     turn.locator(".text .chip").first.click()
     page.locator("#source mark").wait_for()
-    assert HOSTILE_NAME in page.locator("#source h2").inner_text() and IMG in page.locator("#source .document").inner_text()
+    assert HOSTILE_NAME in page.locator("#source h2").inner_text() and MARKUP in page.locator("#source .document").inner_text()
     page.goto(f"{server.url}/#/documents")
     page.get_by_role("button", name=HOSTILE_NAME).wait_for()
     page.goto(f"{server.url}/#/")
-    ask(page, IMG)
-    page.locator("#conversations").get_by_role("link", name=IMG).wait_for()
-    assert page.locator("img").count() == 0
+    ask(page, MARKUP)
+    page.locator("#conversations").get_by_role("link", name=MARKUP).wait_for()
+    assert page.locator("img, b, [onclick], [onerror]").count() == 0
     assert page.title() == "Ask your documents"
 
 
