@@ -168,6 +168,16 @@ class Accounts:
         with self._database.open() as db:  # else they would be those of the next user of this name
             db.execute("delete from conversations where owner = ?", (name,))
 
+    def set_rights(self, name: str, scopes: Sequence[Scope], groups: Sequence[str]) -> None:
+        """Give a user other scopes and groups, at once.
+
+        Raises: AccessError when there is no such user, or a name or scope is not allowed.
+        """
+        _require_names(groups)
+        _require_scopes(scopes)
+        change = "update users set scopes = ?, groups = ? where name = ?"
+        self._require_user("change", name, change, (",".join(scopes), ",".join(groups), name))
+
     def set_password(self, name: str, password: str) -> None:
         """Change a password; the user's sessions end.
 

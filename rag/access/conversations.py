@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,8 @@ class Conversation:
     created: str
     updated: str
     n_questions: int = 0
+    owner: str = ""
+    is_shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Conversations:
         Raises: AccessError when it cannot be written.
         """
         now = _now()
-        begun = Conversation(secrets.token_urlsafe(12), _short(title), now, now)
+        begun = Conversation(secrets.token_urlsafe(12), _short(title), now, now, owner=principal.name)
         with self._database.open() as db:
             db.execute("insert into conversations values (?, ?, ?, ?, ?)", (begun.id, principal.name, begun.title, now, now))
         return begun
@@ -54,28 +57,30 @@ class Conversations:
     def listed(self, principal: Principal, text: str = "") -> list[Conversation]:
         """Those of the principal that hold all words of `text` in title or questions; the one used last comes first."""
         query = (
-            "select c.*, count(e.id) as n, coalesce(group_concat(e.question, ' '), '') as asked from conversations c "
-            "left join exchanges e on e.conversation = c.id where c.owner = ? group by c.id "
+            "select c.*, s.at as shared, count(e.id) as n, coalesce(group_concat(e.question, ' '), '') as asked "
+            "from conversations c left join exchanges e on e.conversation = c.id left join shares s on s.conversation = c.id "
+            "where c.owner = ? group by c.id "
             "order by c.updated desc, c.rowid desc"
         )
         words = text.casefold().split()
         with self._database.open() as db:
             rows = db.execute(query, (principal.name,)).fetchall()
         return [
-            Conversation(row["id"], row["title"], row["created"], row["updated"], row["n"])
+            _conversation(row, row["n"])
             for row in rows
             if all(word in f"{row['title']} {row['asked']}".casefold() for word in words)
         ]
 
     def find(self, principal: Principal, identity: str) -> tuple[Conversation, list[Exchange]] | None:
-        """A conversation with all that was said in it, None if the principal has none of that id."""
+        """A conversation with all that was said in it, None if the principal has none of that id and nobody shared it."""
+        query = "select c.*, s.at as shared from conversations c left join shares s on s.conversation = c.id where c.id = ?"
         with self._database.open() as db:
-            row = db.execute("select * from conversations where id = ? and owner = ?", (identity, principal.name)).fetchone()
-            if row is None:
+            row = db.execute(query, (identity,)).fetchone()
+            if row is None or (row["owner"] != principal.name and row["shared"] is None):
                 return None
             said = db.execute("select * from exchanges where conversation = ? order by id", (identity,)).fetchall()
         exchanges = [Exchange(one["id"], one["at"], one["question"], json.loads(one["answer"])) for one in said]
-        return Conversation(row["id"], row["title"], row["created"], row["updated"], len(exchanges)), exchanges
+        return _conversation(row, len(exchanges)), exchanges
 
     def add(self, principal: Principal, identity: str, question: str, answer: Mapping[str, Any]) -> None:
         """Keep an answer; nothing happens where the conversation was deleted meanwhile."""
@@ -90,6 +95,18 @@ class Conversations:
         """Give a conversation another title; False if the principal has none of that id."""
         return self._change("update conversations set title = ? where id = ? and owner = ?", _short(title), identity, principal)
 
+    def share(self, principal: Principal, identity: str, *, is_shared: bool) -> bool:
+        """Let everybody who knows the id read a conversation, or no longer; False if the principal has none of that id."""
+        with self._database.open() as db:
+            own = db.execute("select 1 from conversations where id = ? and owner = ?", (identity, principal.name)).fetchone()
+            if own is None:
+                return False
+            if is_shared:
+                db.execute("insert or ignore into shares values (?, ?)", (identity, _now()))
+            else:
+                db.execute("delete from shares where conversation = ?", (identity,))
+        return True
+
     def delete(self, principal: Principal, identity: str) -> bool:
         """Delete a conversation and all in it; False if the principal has none of that id."""
         with self._database.open() as db:
@@ -99,6 +116,11 @@ class Conversations:
     def _change(self, change: str, value: str, identity: str, principal: Principal) -> bool:
         with self._database.open() as db:
             return bool(db.execute(change, (value, identity, principal.name)).rowcount)
+
+
+def _conversation(row: sqlite3.Row, n_questions: int) -> Conversation:
+    is_shared = row["shared"] is not None
+    return Conversation(row["id"], row["title"], row["created"], row["updated"], n_questions, row["owner"], is_shared)
 
 
 def _short(title: str) -> str:

@@ -27,6 +27,10 @@ create table if not exists exchanges (
     id integer primary key, conversation text not null references conversations(id) on delete cascade, at text not null,
     question text not null, answer text not null);
 create index if not exists exchanges_of on exchanges (conversation);
+create table if not exists shares (
+    conversation text primary key references conversations(id) on delete cascade, at text not null);
+create table if not exists unanswered (
+    id integer primary key, at text not null, question text not null, reason text not null);
 create table if not exists uploads (
     id text primary key, at text not null, principal text not null, files text not null);
 """

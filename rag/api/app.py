@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
-from rag.api import asking, checking, conversations, documents, feedback, health, sessions, uploading, web
+from rag.api import administration, asking, checking, conversations, documents, feedback, health, sessions, uploading, web
 from rag.api.errors import handle_errors
 from rag.api.manners import POLICY, Manners
 from rag.api.services import Services
@@ -40,7 +40,7 @@ def build_app(services: Services) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.services = services
-    for family in (asking, checking, conversations, documents, feedback, sessions, health):
+    for family in (asking, checking, conversations, documents, feedback, sessions, administration, health):
         app.include_router(family.router, max_body_size=_MAX_BODY_BYTES)
     app.include_router(uploading.router, max_body_size=services.config.server.max_upload_mb * 1_000_000)
     _add_page(app)
@@ -50,7 +50,7 @@ def build_app(services: Services) -> FastAPI:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(services.config.server.origins),
-            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "X-CSRF-Token", "X-Request-ID"],
             expose_headers=["X-Request-ID", "X-Marks", "X-Page", "Retry-After", "ETag"],
         )

@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import closing
+from datetime import date
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
@@ -48,11 +49,21 @@ class Search(Body):
     languages: list[str] = Field(default=[], max_length=20, description="language codes to restrict the search to")
     types: list[str] = Field(default=[], max_length=20, description="file types to restrict the search to, such as pdf")
     sources: list[str] = Field(default=[], max_length=100, description="sources to restrict the search to")
+    since: date | None = Field(default=None, description="only files last changed on this day (UTC) or later")
+    until: date | None = Field(default=None, description="only files last changed on this day (UTC) or earlier")
     top_k: int | None = Field(default=None, ge=1, le=100, description="how many passages to find, or to answer from")
 
     def filters(self, readable: Readable | None) -> Filters:
         """The filters of the question, narrowed to what may be read."""
-        return Filters(tuple(self.documents), tuple(self.languages), tuple(self.types), tuple(self.sources), readable)
+        return Filters(
+            tuple(self.documents),
+            tuple(self.languages),
+            tuple(self.types),
+            tuple(self.sources),
+            readable,
+            self.since,
+            self.until,
+        )
 
     def pairs(self) -> list[tuple[str, str]]:
         """The turns as the pipeline takes them."""
@@ -140,6 +151,8 @@ def _answering(services: Services, caller: Caller, body: Query, stop: Stop) -> G
                 elif event[0] == "answer":
                     seen += [name for claim in (*event[1].claims, *event[1].withheld) for name in _documents(claim)]
                     services.metrics.count(event[1])
+                    if event[1].abstained:
+                        services.unanswered.add(body.question, event[1].reason or "")
                     if body.conversation:
                         services.conversations.add(caller.principal, body.conversation, body.question, event[1].to_json())
                 yield event

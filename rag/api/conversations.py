@@ -1,6 +1,8 @@
 """Conversations: `/conversations`. Each belongs to its user alone; an administrator sees no other's either.
 
 An answer that was kept quotes documents. Where its user may no longer read one of them, the answer is not given out either.
+Whoever has a conversation may share it: everybody who may ask and has its link can read it then. Such a reader sees an answer
+only who may read every document that it was drawn from, cited or not, as far as that can still be told.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,6 +19,8 @@ from rag.api.auth import Asker
 from rag.api.bodies import Body
 from rag.api.errors import GUARDED, ApiError, responses
 from rag.api.services import Services, Wired
+
+_Words = Annotated[str, Query(max_length=200, description="only those with these words in title or questions")]
 
 router = APIRouter(prefix="/conversations", tags=["Conversations"])
 
@@ -39,7 +43,7 @@ class Title(Body):
 )
 def begin(body: Title, caller: Asker, services: Wired) -> dict[str, Any]:
     """Begin a conversation; `POST /query` with its id as `conversation` continues it."""
-    return _json(services.conversations.begin(caller.principal, body.title))
+    return _json(services.conversations.begin(caller.principal, body.title), caller.principal)
 
 
 @router.get(
@@ -50,12 +54,12 @@ def begin(body: Title, caller: Asker, services: Wired) -> dict[str, Any]:
 def listed(
     caller: Asker,
     services: Wired,
-    text: Annotated[str, Query(max_length=200, description="only those with these words in title or questions")] = "",
+    text: _Words = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> dict[str, Any]:
     """List the caller's conversations. `total` counts all of them."""
     found = services.conversations.listed(caller.principal, text)
-    return {"conversations": [_json(conversation) for conversation in found[:limit]], "total": len(found)}
+    return {"conversations": [_json(conversation, caller.principal) for conversation in found[:limit]], "total": len(found)}
 
 
 @router.get(
@@ -69,12 +73,15 @@ def read(id: str, caller: Asker, services: Wired) -> dict[str, Any]:
     `changed` names the cited documents that are not as they were when they were cited, or are gone.
     """
     conversation, exchanges = _found(services, caller.principal, id)
+    is_own = conversation.owner == caller.principal.name
     states = services.engine.retriever.snapshot().states
-    said = []
+    said: list[dict[str, Any]] = []
+    shown: list[str] = []
     for exchange in exchanges:
         then: Mapping[str, str] = exchange.answer["receipt"].get("documents", {})
         changed = [name for name, sha256 in then.items() if name not in states or states[name].sha256 != sha256]
-        is_shown = _may_see(services, exchange, caller.readable)
+        is_shown = (_may_see if is_own else _may_see_of_others)(services, exchange, caller.readable)
+        shown += list(then) if is_shown else []
         said.append(
             {
                 "id": exchange.id,
@@ -84,7 +91,9 @@ def read(id: str, caller: Asker, services: Wired) -> dict[str, Any]:
                 "changed": changed if is_shown else [],
             }
         )
-    return {**_json(conversation), "turns": said}
+    if not is_own:
+        services.audit.write(caller.principal, "shared", caller.request_id, shown)
+    return {**_json(conversation, caller.principal), "turns": said}
 
 
 @router.patch(
@@ -96,7 +105,27 @@ def rename(id: str, body: Title, caller: Asker, services: Wired) -> dict[str, An
     """Give a conversation another title."""
     if not services.conversations.rename(caller.principal, id, body.title):
         raise _not_found(id)
-    return _json(_found(services, caller.principal, id)[0])
+    return _json(_found(services, caller.principal, id)[0], caller.principal)
+
+
+@router.put(
+    "/{id}/share",
+    summary="Share a conversation",
+    responses=responses(*GUARDED, "not_found") | {200: examples.shown(examples.CONVERSATION, "it is shared")},
+)
+def share(id: str, caller: Asker, services: Wired) -> dict[str, Any]:
+    """Let whoever may ask and knows the id read it, as far as they may read the documents behind each answer."""
+    return _share(services, caller.principal, id, is_shared=True)
+
+
+@router.delete(
+    "/{id}/share",
+    summary="Share a conversation no longer",
+    responses=responses(*GUARDED, "not_found") | {200: examples.shown(examples.CONVERSATION, "it is no longer shared")},
+)
+def unshare(id: str, caller: Asker, services: Wired) -> dict[str, Any]:
+    """Let nobody else read it from now on."""
+    return _share(services, caller.principal, id, is_shared=False)
 
 
 @router.delete("/{id}", status_code=204, summary="Delete a conversation", responses=responses(*GUARDED, "not_found"))
@@ -107,12 +136,20 @@ def delete(id: str, caller: Asker, services: Wired) -> Response:
     return Response(status_code=204)
 
 
+def _share(services: Services, principal: Principal, id: str, *, is_shared: bool) -> dict[str, Any]:
+    if not services.conversations.share(principal, id, is_shared=is_shared):
+        raise _not_found(id)
+    return _json(_found(services, principal, id)[0], principal)
+
+
 def turns_of(services: Services, principal: Principal, id: str, readable: Readable | None) -> list[tuple[str, str]]:
     """The latest turns of a conversation as the pipeline takes them, without answers that may no longer be seen.
 
     Raises: ApiError when the principal has no such conversation.
     """
-    exchanges = _found(services, principal, id)[1]
+    conversation, exchanges = _found(services, principal, id)
+    if conversation.owner != principal.name:
+        raise _not_found(id)
     turns = list(_turns(services, exchanges, readable))
     return turns[-_MAX_TURNS:]
 
@@ -133,6 +170,18 @@ def _may_see(services: Services, exchange: Exchange, readable: Readable | None) 
     return all(name not in states or readable(states[name]) for name in cited)
 
 
+def _may_see_of_others(services: Services, exchange: Exchange, readable: Readable | None) -> bool:
+    """True where every passage that the answer was drawn from is still there, in documents that this reader may read."""
+    if readable is None:
+        return True
+    snapshot = services.engine.retriever.snapshot()
+    drawn_from = exchange.answer["receipt"].get("passages", [])
+    chunks = snapshot.chunks(drawn_from)
+    names = {chunk.document for chunk in chunks.values()} | set(exchange.answer["receipt"].get("documents", {}))
+    is_whole = all(identity in chunks for identity in drawn_from)
+    return is_whole and all(name in snapshot.states and readable(snapshot.states[name]) for name in names)
+
+
 def _found(services: Services, principal: Principal, id: str) -> tuple[Conversation, list[Exchange]]:
     found = services.conversations.find(principal, id)
     if found is None:
@@ -145,11 +194,13 @@ def _not_found(id: str) -> ApiError:
     return ApiError("not_found", f"cannot show conversation `{id[:100]}`: {why}")
 
 
-def _json(conversation: Conversation) -> dict[str, Any]:
+def _json(conversation: Conversation, principal: Principal) -> dict[str, Any]:
     return {
         "id": conversation.id,
         "title": conversation.title,
         "created": conversation.created,
         "updated": conversation.updated,
         "questions": conversation.n_questions,
+        "is_own": conversation.owner == principal.name,
+        "is_shared": conversation.is_shared,
     }

@@ -14,6 +14,7 @@ from rag.access.conversations import Conversations
 from rag.access.database import Database
 from rag.access.feedback import FeedbackBook
 from rag.access.rights import Rights
+from rag.access.unanswered import Unanswered
 from rag.api.addresses import Addresses, is_loopback
 from rag.api.limits import Rates, Workbench
 from rag.api.metrics import Metrics
@@ -34,6 +35,7 @@ class Services:
     audit: AuditLog
     conversations: Conversations
     feedback: FeedbackBook
+    unanswered: Unanswered
     uploads: Uploads
     addresses: Addresses
     work: Workbench
@@ -59,6 +61,7 @@ def build_services(engine: Engine, config: RagConfig, embedder: Embedder) -> Ser
         audit=AuditLog(server.state / "audit.jsonl", with_questions=server.log_questions),
         conversations=Conversations(database),
         feedback=FeedbackBook(database),
+        unanswered=Unanswered(database, is_kept=server.log_questions),
         uploads=Uploads(server.state / "uploads", store, embedder, config.chunker.settings(), database),
         addresses=Addresses(server),
         work=Workbench(server, metrics),

@@ -26,9 +26,9 @@ Commands = Any
 
 @dataclass(frozen=True)
 class Parents:
-    """Options that several subcommands take. `stored` is for those that open a store, `narrowed` for those that search it,
-    `asked` for those that take questions.
+    """Options that several subcommands take.
 
+    `stored` is for those that open a store, `narrowed` for those that search it, `asked` for those that take questions.
     An option whose destination is `table.key` sets that key of the configuration.
     """
 

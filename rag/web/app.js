@@ -48,8 +48,9 @@ async function begin(who) {
   const may = (scope) => who.scopes.includes("admin") || who.scopes.includes(scope);
   byId("to-overview").hidden = !who.scopes.includes("admin");
   byId("account").hidden = who.how !== "session";
+  byId("to-login").hidden = who.how !== "anonymous";
   byId("who").textContent = who.user;
-  startDocuments(may("write"));
+  startDocuments(may);
   route();
   await Promise.allSettled([refresh(), tellHoldings()]);
 }
@@ -68,6 +69,7 @@ async function start() {
   byId("menu").addEventListener("click", () => menu(!document.body.classList.contains("has-menu")));
   byId("main").addEventListener("click", () => menu(false));
   byId("main").addEventListener("scroll", unpeek, { passive: true });
+  byId("to-login").addEventListener("click", askWho);
   byId("log-out").addEventListener("click", async () => { await logOut(); location.assign("./"); });
   document.addEventListener("keydown", keys);
   window.addEventListener("hashchange", route);

@@ -6,6 +6,7 @@ import { count, t } from "./i18n.js";
 import { closeSource } from "./source.js";
 import { Turn } from "./turn.js";
 
+const FILTERS = ["filter-folder", "filter-type", "filter-language", "filter-since", "filter-until"];
 const KEPT_TURNS = 10;
 let open = null; // the conversation: { id, title, turns }, id null until its first question
 let running = null;
@@ -32,8 +33,9 @@ export async function openConversation(id) {
   dress();
 }
 
-export function retitle(title) {
-  open.title = title;
+// What the server says of the open conversation now: its title, whether it is shared.
+export function update(told) {
+  open = { ...open, ...told };
   dress();
 }
 
@@ -41,6 +43,9 @@ function dress() {
   const isNew = byId("turns").childElementCount === 0;
   byId("welcome").hidden = !isNew;
   byId("head").hidden = !open.id || !open.title;
+  byId("conversation-menu").classList.toggle("is-foreign", open.is_own === false);
+  byId("conversation-note").hidden = open.is_own !== false;
+  byId("conversation-note").textContent = open.is_own === false ? t("foreign") : "";
   byId("conversation-title").textContent = open.title;
   byId("conversation-title").classList.toggle("unseen", open.title === open.turns[0]?.question);
   byId("question").placeholder = t(isNew ? "askHint" : "askNext");
@@ -61,7 +66,14 @@ const before = (index) =>
 
 export function filters() {
   const list = (id) => byId(id).value.split(",").map((value) => value.trim()).filter(Boolean);
-  return { documents: list("filter-folder"), types: list("filter-type").map((type) => type.replace(/^\./, "")), languages: list("filter-language") };
+  const day = (id) => byId(id).value || null;
+  return {
+    documents: list("filter-folder"),
+    types: list("filter-type").map((type) => type.replace(/^\./, "")),
+    languages: list("filter-language"),
+    since: day("filter-since"),
+    until: day("filter-until"),
+  };
 }
 
 export function limitTo(folder) {
@@ -70,7 +82,8 @@ export function limitTo(folder) {
 }
 
 function nameFilters() {
-  const set = Object.values(filters()).flat();
+  const { since, until, ...lists } = filters();
+  const set = [...Object.values(lists).flat(), since && `≥ ${since}`, until && `≤ ${until}`].filter(Boolean);
   byId("filters-name").textContent = set.length ? `${t("filtersOn")}: ${set.join(", ")}` : t("filters");
   byId("filters").classList.toggle("is-on", set.length > 0);
 }
@@ -93,8 +106,9 @@ async function submit(question) {
   let answer = null;
   let problem = null;
   try {
-    if (!mine.id) Object.assign(mine, await call("POST", "conversations", { json: { title: question.slice(0, 200) } }), { turns: mine.turns });
-    await ask({ question, conversation: mine.id, ...limits }, (kind, data) => {
+    const isForeign = mine.is_own === false; // what is asked there begins a conversation of one's own, which knows what was said
+    if (!mine.id || isForeign) Object.assign(mine, await call("POST", "conversations", { json: { title: question.slice(0, 200) } }), { turns: mine.turns });
+    await ask({ question, conversation: mine.id, ...limits, ...(isForeign && { turns }) }, (kind, data) => {
       if (kind === "status") shown.stage(data.stage);
       else if (kind === "claim") shown.claim(data);
       else if (kind === "answer") answer = data;
@@ -149,7 +163,7 @@ export function startAsking() {
   });
   byId("filters").addEventListener("input", nameFilters);
   byId("filter-clear").addEventListener("click", () => {
-    for (const id of ["filter-folder", "filter-type", "filter-language"]) byId(id).value = "";
+    for (const id of FILTERS) byId(id).value = "";
     nameFilters();
   });
 }

@@ -1,9 +1,9 @@
 // The list of conversations, and what can be done with the one that is open.
 
 import { call } from "./api.js";
-import { opened, retitle } from "./asking.js";
-import { asked, confirmed } from "./dialog.js";
-import { byId, el, save } from "./dom.js";
+import { opened, update } from "./asking.js";
+import { asked, confirmed, shown } from "./dialog.js";
+import { announce, byId, el, save } from "./dom.js";
 import { t } from "./i18n.js";
 import { conversationAsMarkdown } from "./markdown.js";
 
@@ -29,8 +29,17 @@ async function rename() {
   const conversation = opened();
   const title = await asked(t("renameTitle"), conversation.title);
   if (!title?.trim()) return;
-  retitle((await call("PATCH", path(conversation), { json: { title } })).title);
+  update(await call("PATCH", path(conversation), { json: { title } }));
   refresh();
+}
+
+async function share() {
+  const conversation = opened();
+  const link = new URL(`#/c/${encodeURIComponent(conversation.id)}`, document.baseURI).href;
+  if (!conversation.is_shared) update(await call("PUT", `${path(conversation)}/share`));
+  if (!(await shown(t("shareTitle"), link, t("shareEnd")))) return;
+  update(await call("DELETE", `${path(conversation)}/share`));
+  announce(t("shareEnded"));
 }
 
 async function remove() {
@@ -38,6 +47,11 @@ async function remove() {
   await call("DELETE", path(opened()));
   location.hash = "#/";
   refresh();
+}
+
+function failed(error) {
+  byId("conversation-note").hidden = false;
+  byId("conversation-note").textContent = error.status ? error.message : t("offline");
 }
 
 const path = (conversation) => `conversations/${encodeURIComponent(conversation.id)}`;
@@ -52,21 +66,26 @@ async function exportAs(kind) {
 
 export function startConversations() {
   const acts = [
-    ["rename", rename],
+    ["rename", rename, "own"],
+    ["share", share, "own"],
     ["exportMarkdown", () => exportAs("md")],
     ["exportJson", () => exportAs("json")],
     ["print", () => window.print()],
-    ["delete", remove],
+    ["delete", remove, "own"],
   ];
   byId("conversation-actions").append(
-    ...acts.map(([name, act]) =>
+    ...acts.map(([name, act, whose]) =>
       el("button", {
-        class: "plain",
+        class: whose ? `plain ${whose}` : "plain",
         type: "button",
         text: t(name),
-        onclick: (event) => {
+        onclick: async (event) => {
           event.target.closest("details").open = false;
-          act();
+          try {
+            await act();
+          } catch (error) {
+            failed(error);
+          }
         },
       }),
     ),

@@ -9,10 +9,12 @@ import { showSource } from "./source.js";
 
 const at = { folder: "", text: "", type: "", failed: false };
 let mayWrite = false;
+let isAdmin = false;
 let sought = 0;
 
-export function startDocuments(isWriter) {
-  mayWrite = isWriter;
+export function startDocuments(may) {
+  mayWrite = may("write");
+  isAdmin = may("admin");
 }
 
 export function openDocuments() {
@@ -120,8 +122,8 @@ function trail() {
 }
 
 function row(state) {
-  const { document, title, type, language, pages, status, reason, source } = state;
-  const about = [type.toUpperCase(), language, pages && t("pagesN", { n: pages })].filter(Boolean).join(" · ");
+  const { document, title, type, language, pages, status, reason, source, changed } = state;
+  const about = [type.toUpperCase(), language, pages && t("pagesN", { n: pages }), changed].filter(Boolean).join(" · ");
   const open = el("button", {
     type: "button",
     class: "plain name",
@@ -130,12 +132,14 @@ function row(state) {
     onclick: () => showSource({ citations: [{ document, page: null, start: null, end: null, quote: "" }], index: 0, answer: null, from: open }),
   });
   const isUpload = mayWrite && source === "uploads" && !document.includes("!/");
+  const act = (name, does) => el("button", { type: "button", class: "plain", text: t(name), "aria-label": `${t(name)}: ${document}`, onclick: () => does(document) });
   return el(
     "li",
     { class: status },
     open,
     el("span", { class: "quiet", text: status === "failed" ? reason : title && title !== document ? `${title} · ${about}` : about }),
-    isUpload && el("button", { type: "button", class: "plain", text: t("delete"), "aria-label": `${t("delete")}: ${document}`, onclick: () => remove(document) }),
+    (isUpload || isAdmin) && act("readAgain", again),
+    isUpload && act("delete", remove),
   );
 }
 
@@ -148,6 +152,26 @@ async function remove(document) {
     tell([el("li", { class: "problem", text: error.message })]);
   }
   list();
+}
+
+async function again(document) {
+  const line = el("li", {}, el("span", { class: "name", text: document }), ` ${t("status_queued")}`);
+  tell([line]);
+  try {
+    await call("POST", "documents/again", { params: { document } });
+    for (let wait = 300; byId("uploads"); wait = Math.min(wait * 1.5, 5000)) {
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      const found = await call("GET", "documents", { params: { text: document, limit: 1000 } });
+      const failed = await call("GET", "documents", { params: { text: document, failed: true, limit: 1000 } });
+      const state = [...found.documents, ...failed.documents].find((one) => one.document === document);
+      if (!state) continue;
+      tell([el("li", { class: state.status }, el("span", { class: "name", text: document }), ` ${t(`status_${state.status}`)}${state.reason ? `: ${state.reason}` : ""}`)]);
+      break;
+    }
+  } catch (error) {
+    tell([el("li", { class: "problem", text: error.status ? error.message : t("offline") })]);
+  }
+  if (byId("documents")) list();
 }
 
 function tell(items) {

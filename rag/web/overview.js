@@ -2,20 +2,26 @@
 
 import { call, figures } from "./api.js";
 import { place, short } from "./citations.js";
+import { accounts } from "./accounts.js";
 import { byId, el, save } from "./dom.js";
 import { language, t } from "./i18n.js";
+
+const MAX_FEEDBACK = 2000;
 
 export async function openOverview() {
   const view = byId("view-overview");
   view.replaceChildren(el("h1", { text: t("overview") }), el("p", { class: "quiet", text: t("loading") }));
   try {
-    const [status, failed, counted, said] = await Promise.all([
+    const [status, failed, counted, said, silent, known] = await Promise.all([
       call("GET", "status"),
       call("GET", "documents", { params: { failed: true, limit: 20 } }),
       figures(),
-      call("GET", "feedback", { params: { limit: 100 } }),
+      allFeedback(),
+      call("GET", "unanswered"),
+      call("GET", "accounts"),
     ]);
-    view.replaceChildren(el("h1", { text: t("overview") }), store(status, failed), outcomes(counted), feedback(said));
+    const parts = [store(status, failed), outcomes(counted), unanswered(silent), feedback(said), accounts(known, openOverview)];
+    view.replaceChildren(el("h1", { text: t("overview") }), ...parts);
   } catch (error) {
     view.append(el("p", { class: "problem", role: "alert", text: error.message }));
   }
@@ -39,7 +45,31 @@ function outcomes(text) {
   return el("section", {}, el("h2", { text: t("outcomes") }), rows.length ? el("dl", {}, ...rows) : el("p", { class: "quiet", text: "0" }));
 }
 
-function feedback({ feedback: said }) {
+async function allFeedback() {
+  const said = [];
+  for (let before = null; said.length < MAX_FEEDBACK; ) {
+    const page = await call("GET", "feedback", { params: { limit: 200, before } });
+    said.push(...page.feedback);
+    before = page.next;
+    if (before === null) break;
+  }
+  return said;
+}
+
+function unanswered({ is_kept: isKept, questions }) {
+  const items = questions.map(({ question: text, reason, times, last }) =>
+    el(
+      "li",
+      {},
+      el("strong", { text }),
+      el("span", { class: "quiet", text: `${t(`abstain_${reason}`)} ${t("times", { n: times, at: new Date(last).toLocaleString(language) })}` }),
+    ),
+  );
+  const none = el("p", { class: "quiet", text: t(isKept ? "nothingFound" : "notKept") });
+  return el("section", {}, el("h2", { text: t("unanswered") }), items.length ? el("ul", { class: "feedback" }, ...items) : none);
+}
+
+function feedback(said) {
   const items = said.map((one) =>
     el(
       "li",

@@ -25,26 +25,27 @@ SLOW = "What is the hotel limit, slowly?"
 MARKUP = "<b onclick=document.title='owned' autofocus>"
 HOSTILE_NAME = "<img src=x onerror=alert(1)>.md"
 
+HOTEL_CLAIM = "The hotel limit in Madrid is 140 euros per night."
 N_PAGES = 500
 PARCEL = "How much does parcel 437 weigh?"
 FILLER = "Filler words of no use. \n\n" * 600
 # Sentences of the draft of each question, with the document that each cites; None cites nothing.
 SCRIPT = {
-    HOTEL: [("The hotel limit in Madrid is 140 euros per night.", "travel.md")],
+    HOTEL: [(HOTEL_CLAIM, "travel.md")],
     DINNER: [("A dinner may cost 35 euros.", "dinner.pdf")],
     MIXED: [
-        ("The hotel limit in Madrid is 140 euros per night.", "travel.md"),
+        (HOTEL_CLAIM, "travel.md"),
         ("A dinner may cost 35 euros.", "dinner.pdf"),
         ("Flights are always free of charge.", "travel.md"),
     ],
     PARCEL: [("Parcel 437 weighs 1437 grams.", "handbook.pdf")],
     HOSTILE: [(f"The notice says {MARKUP} to everybody.", HOSTILE_NAME)],
-    SLOW: [("The hotel limit in Madrid is 140 euros per night.", "travel.md"), ("Ask your manager.", None)],
+    SLOW: [(HOTEL_CLAIM, "travel.md"), ("Ask your manager.", None)],
 }
 
 
 class Scripted:
-    """Writes what is in the script, with markers for the passages that were found; one question waits for `pause` at the end."""
+    """Writes what is in the script, with markers for the passages found; one question waits for `pause` at the end."""
 
     name = "scripted"
 

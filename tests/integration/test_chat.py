@@ -35,9 +35,9 @@ def talk(tmp_path, fake_embedder, monkeypatch, capsys):
     generator = Two()
     engine = build_engine(build_store(tmp_path, folder, fake_embedder), fake_embedder, generator)
 
-    def run(*lines, filters=Filters()):
+    def run(*lines, types=()):
         monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(lines) + "\n"))
-        status = chat(engine, filters)
+        status = chat(engine, Filters(types=types))
         said = capsys.readouterr()
         return status, said.out, said.err, generator
 
@@ -64,7 +64,7 @@ def test_a_follow_up_knows_what_was_said_until_a_new_conversation(talk):
 
 
 def test_what_the_documents_do_not_say_is_said_with_the_nearest_passages(talk):
-    status, out, _, _ = talk("Who won the chess tournament?", filters=Filters(types=("pdf",)))
+    status, out, _, _ = talk("Who won the chess tournament?", types=("pdf",))
     assert status == 0 and "The documents do not say." in out
 
 

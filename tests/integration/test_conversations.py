@@ -110,3 +110,45 @@ def test_an_answer_is_hidden_from_its_user_once_a_source_of_it_is_no_longer_for_
     said = read(site, keys["ana"], mine)
     assert said.json()["turns"][0]["answer"] is None and "140" not in said.text
     assert "140" not in ask(site, keys["ana"], mine, "And what is it there?").text
+
+
+def share(site, key, conversation, method="PUT"):
+    return site.call(method, f"/conversations/{conversation}/share", key=key)
+
+
+def test_a_shared_conversation_is_read_by_link_but_changed_by_its_owner_alone(site, keys):
+    mine = begin(site, keys["ana"])
+    ask(site, keys["ana"], mine)
+    assert share(site, keys["ben"], mine).status_code == 404
+    assert (read(site, keys["ana"], mine).json()["is_shared"], read(site, keys["ben"], mine).status_code) == (False, 404)
+    assert share(site, keys["ana"], mine).json()["is_shared"]
+    seen = read(site, keys["ben"], mine).json()
+    assert (seen["is_own"], seen["turns"][0]["question"]) == (False, QUESTION)
+    assert seen["turns"][0]["answer"] == read(site, keys["ana"], mine).json()["turns"][0]["answer"]
+    assert site.call("GET", "/conversations", key=keys["ben"]).json()["total"] == 0
+    assert ask(site, keys["ben"], mine).status_code == 404
+    assert site.call("PATCH", f"/conversations/{mine}", key=keys["ben"], json={"title": "x"}).status_code == 404
+    assert site.call("DELETE", f"/conversations/{mine}", key=keys["ben"]).status_code == 404
+    assert share(site, keys["ben"], mine, "DELETE").status_code == 404
+    assert not share(site, keys["ana"], mine, "DELETE").json()["is_shared"]
+    assert read(site, keys["ben"], mine).status_code == 404
+
+
+def test_a_shared_answer_is_shown_only_to_who_may_read_all_that_it_was_drawn_from(site, keys, tmp_path, folder, fake_embedder):
+    (folder / "bonus.md").write_text("# Bonus\n\nThe hotel bonus in Madrid is 97531 euros.\n", encoding="utf-8")
+    build_store(tmp_path, folder, fake_embedder)
+    mine = begin(site, keys["ana"])
+    answer = ask(site, keys["ana"], mine).json()
+    assert {c["document"] for claim in answer["claims"] for c in claim["citations"]} == {"travel.md"}
+    share(site, keys["ana"], mine)
+
+    def shown(name):
+        return read(site, keys[name], mine).json()["turns"][0]["answer"]
+
+    assert shown("ben") == answer
+    (tmp_path / "access.rules").write_text("*: *\nbonus.md: ana\n", encoding="utf-8")
+    assert (shown("ana"), shown("ben")) == (answer, None)
+    (tmp_path / "access.rules").write_text("*: *\n", encoding="utf-8")
+    (folder / "bonus.md").unlink()
+    build_store(tmp_path, folder, fake_embedder)
+    assert (shown("ana"), shown("ben")) == (answer, None), "nobody can tell any more who might read it"
