@@ -151,7 +151,7 @@ def _answering(services: Services, caller: Caller, body: Query, stop: Stop) -> G
                 elif event[0] == "answer":
                     seen += [name for claim in (*event[1].claims, *event[1].withheld) for name in _documents(claim)]
                     services.metrics.count(event[1])
-                    if event[1].abstained:
+                    if event[1].abstained and event[1].reason != "generator_failed":
                         services.unanswered.add(body.question, event[1].reason or "")
                     if body.conversation:
                         services.conversations.add(caller.principal, body.conversation, body.question, event[1].to_json())

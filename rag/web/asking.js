@@ -35,7 +35,7 @@ export async function openConversation(id) {
 
 // What the server says of the open conversation now: its title, whether it is shared.
 export function update(told) {
-  open = { ...open, ...told };
+  Object.assign(open, told);
   dress();
 }
 

@@ -46,7 +46,7 @@ async function list() {
   try {
     found = await call("GET", "documents", { params: { ...wanted(), limit: 1000 } });
   } catch (error) {
-    byId("documents").replaceChildren(el("li", { class: "problem", text: error.message || t("unreachable") }));
+    byId("documents").replaceChildren(el("li", { class: "problem", text: error.message || t("offline") }));
     return;
   }
   if (mine !== sought || !byId("documents")) return;
@@ -217,6 +217,6 @@ async function send(files) {
     announce(taken.files.map((file) => `${file.name}: ${t(`status_${file.status}`)}`).join(". "));
     if (byId("documents")) list();
   } catch (error) {
-    tell([el("li", { class: "problem", text: error.status ? error.message : t("unreachable") })]);
+    tell([el("li", { class: "problem", text: error.status ? error.message : t("offline") })]);
   }
 }

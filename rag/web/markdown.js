@@ -12,6 +12,7 @@ export function answerAsMarkdown(question, answer, prefix = "") {
   const lines = [`**${plain(question)}**`, ""];
   if (answer.abstained) lines.push(plain(answer.text), "");
   if (answer.reason === "fallback_quotes") lines.push(`*${t("quotedInstead")}*`, "");
+  if (answer.reason === "generator_failed" && !answer.abstained) lines.push(`*${t("without")}*`, "");
   if (answer.receipt.policy?.name === "off") lines.push(`*${t("unchecked")}*`, "");
   for (const claim of answer.claims) {
     const verdict = claim.verdict === "supported" ? "" : ` *(${t(claim.verdict)})*`;

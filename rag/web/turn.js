@@ -61,6 +61,7 @@ export class Turn {
     this.rest.replaceChildren(
       ...[
         answer.reason === "fallback_quotes" && el("p", { class: "note", text: t("quotedInstead") }),
+        answer.reason === "generator_failed" && !answer.abstained && el("p", { class: "note warn", text: t("without") }),
         answer.abstained && this.nearest(answer, nearest, isNew),
         this.disputes(answer),
         this.withheld(answer),

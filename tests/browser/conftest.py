@@ -97,7 +97,7 @@ class Server:
         self.thread.join(20)
 
 
-def write_folder(root):
+def write_folder(root, pages=N_PAGES):
     (root / "rules").mkdir(parents=True)
     (root / "travel.md").write_text(TRAVEL + "\nFlights must be booked two weeks ahead.\n", encoding="utf-8")
     (root / "rules" / "long.md").write_text(FILLER + "The umbrella limit is 9 euros.\n", encoding="utf-8")
@@ -109,7 +109,7 @@ def write_folder(root):
     canvas.drawString(72, 700, "A dinner may cost 35 euros.")
     canvas.save()
     canvas = Canvas(str(root / "handbook.pdf"))
-    for number in range(1, N_PAGES + 1):
+    for number in range(1, pages + 1):
         canvas.drawString(72, 700, f"Section {number}. Parcel {number} weighs {number + 1000} grams.")
         canvas.showPage()
     canvas.save()

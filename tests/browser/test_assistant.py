@@ -147,6 +147,20 @@ def test_a_conversation_is_renamed_exported_and_deleted(server, browse):
     assert server.get("/conversations").json()["total"] == 0
 
 
+def test_an_answer_is_copied_as_markdown_and_printed_without_the_interface(server, browse):
+    page = browse(server.url, permissions=["clipboard-read", "clipboard-write"])
+    turn = ask(page, MIXED)
+    turn.get_by_role("button", name="Copy with sources").click()
+    turn.get_by_text("Copied", exact=True).wait_for()
+    text = page.evaluate("navigator.clipboard.readText()")
+    assert text.startswith(f"**{MIXED}**\n") and "140 euros per night. [^1]\n" in text
+    assert "[^2]: dinner.pdf, page 2: “A dinner may cost 35 euros”" in text and "1 statements withheld" not in text
+    page.emulate_media(media="print")
+    assert turn.locator(".text").is_visible() and turn.locator(".sources").is_visible()
+    for hidden in ("#side", ".composer", ".actions"):
+        assert page.locator(hidden).first.is_hidden(), hidden
+
+
 def test_a_server_that_dies_in_mid_answer_leaves_what_was_checked_and_says_so(serve, browse):
     server = serve()
     page = browse(server.url, expects=REFUSED)
