@@ -9,7 +9,7 @@ READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 # The tests of the assistant need a browser. Where nobody may install one they are skipped, and say so.
-BROWSER = command -v chromium google-chrome > /dev/null || test -n "$$CHROMIUM"
+BROWSER = { command -v chromium || command -v google-chrome; } > /dev/null || test -n "$$CHROMIUM"
 APT = env DEBIAN_FRONTEND=noninteractive apt-get -q
 
 .PHONY: setup demo browser test lint format serve bench clean

@@ -69,7 +69,7 @@ async function start() {
   byId("menu").addEventListener("click", () => menu(!document.body.classList.contains("has-menu")));
   byId("main").addEventListener("click", () => menu(false));
   byId("main").addEventListener("scroll", unpeek, { passive: true });
-  byId("to-login").addEventListener("click", askWho);
+  byId("to-login").addEventListener("click", () => { askWho(); byId("login-back").hidden = false; });
   byId("log-out").addEventListener("click", async () => { await logOut(); location.assign("./"); });
   document.addEventListener("keydown", keys);
   window.addEventListener("hashchange", route);
