@@ -14,7 +14,7 @@ export async function refresh() {
   const text = byId("find").value;
   let found;
   try {
-    found = await call("GET", "conversations", { params: { text } });
+    found = await call("GET", "conversations", { params: { text, limit: 1000 } });
   } catch {
     return; // the list stays as it is; whoever asks next is told what is wrong
   }
