@@ -51,7 +51,7 @@ browser:
 test: lint browser
 	@rm -rf build dist
 	$(BIN)/python -m build --wheel --no-isolation -o dist . > /dev/null
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 serve: setup
 	$(BIN)/rag serve

@@ -24,7 +24,7 @@ from rag.generators import Generator as DraftGenerator
 from rag.generators.quote import QuoteGenerator
 from rag.messages import message
 from rag.outgoing import plain
-from rag.questions import Options, checked_question, standalone
+from rag.questions import Options, checked_question, search_text, standalone
 from rag.receipts import make_receipt
 from rag.repair import correction, joined
 from rag.retriever import Library, Retriever
@@ -145,12 +145,13 @@ def considering(engine: Engine, question: str, options: Options, write: Write) -
     language = detect_language(question)
     yield "status", "retrieve"
     with clock.lap("retrieve"):
-        alone = standalone(question, options.turns, language)
-        passages = engine.retriever.search(alone, options.top_k or engine.top_k, options.filters, language)
+        passages = engine.retriever.search(
+            search_text(question, options.turns), options.top_k or engine.top_k, options.filters, language
+        )
     base = Answer(question, "", passages=tuple(passages), language=language, id=options.identity, policy=policy)
     if not passages:
         return Considered(base, (), False, clock)
-    to_quote = Request(alone, passages, language)
+    to_quote = Request(standalone(question, options.turns, language), passages, language)
     request = to_quote
     if not _is_quoter(engine):
         library = Library(engine.retriever, options.top_k or engine.top_k, options.filters, language)

@@ -1,4 +1,4 @@
-"""What a user asks: the question, what may come with it, and what is searched for."""
+"""What a user asks: the question, what may come with it, and what is searched for and quoted to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from rag.retriever import Filters
 
 # A follow-up with fewer content words than this cannot be searched by itself ("And in Spain?").
 _MIN_STANDALONE_TERMS = 3
+_EARLIER_QUESTIONS, _MAX_EARLIER_CHARS = 2, 500
 _LEANING = frozenset(
     """it its they them their that this those these he she his her one ones there also and same former latter else
     eso esto ese esa esos esas este esta estos estas ello ellos ellas también y mismo misma él ella su sus lo la los las
@@ -49,8 +50,17 @@ def checked_question(question: str, max_chars: int) -> str:
     return question
 
 
+def search_text(question: str, turns: Sequence[tuple[str, str]]) -> str:
+    """Return what to search for: in a conversation the question, twice so that it weighs most, with the two before it.
+
+    Joining always beats telling first whether a question leans on what was said (data/results/retrieval-experiments.md).
+    """
+    earlier = [text[:_MAX_EARLIER_CHARS] for role, text in turns if role == "user"][-_EARLIER_QUESTIONS:]
+    return " ".join((question, question, *earlier)) if earlier else question
+
+
 def standalone(question: str, turns: Sequence[tuple[str, str]], language: str) -> str:
-    """Return what to search for: a follow-up that leans on what was said before is joined with the user's last question."""
+    """Return what to quote an answer to: a follow-up that leans on what was said is joined with the user's last question."""
     asked = [text for role, text in turns if role == "user"]
     if not asked:
         return question

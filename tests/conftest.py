@@ -1,13 +1,15 @@
 """Fixtures for all tests: no network but the loopback, a fake embedder, the sample folder in a store."""
 
 import hashlib
+import os
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from ingest.chunker import ChunkerSettings
 from ingest.embedder import SentenceTransformerEmbedder
@@ -68,9 +70,21 @@ def embedder() -> SentenceTransformerEmbedder:
 
 @pytest.fixture(scope="session")
 def sample_store(tmp_path_factory, embedder) -> Path:
-    """The sample folder, ingested with the default embedder."""
+    """The sample folder, ingested with the default embedder: once for all processes that run tests. Nobody writes to it."""
     from ingest.pipeline import ingest_folder
 
-    store = tmp_path_factory.mktemp("sample") / "store"
-    ingest_folder(SAMPLE, store, CombinedEmbedder(embedder, UniversalEmbedder()), ChunkerSettings())
-    return store
+    def make(store: Path) -> None:
+        ingest_folder(SAMPLE, store, CombinedEmbedder(embedder, UniversalEmbedder()), ChunkerSettings())
+
+    return made_once(tmp_path_factory, "sample-store", make)
+
+
+def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that `make` fills, shared by the processes of one test run where there are several."""
+    several = "PYTEST_XDIST_WORKER" in os.environ
+    folder = tmp_path_factory.getbasetemp().parent if several else tmp_path_factory.getbasetemp()
+    with FileLock(folder / f"{name}.lock"):
+        if not (folder / name).exists():
+            make(folder / f"{name}.new")
+            (folder / f"{name}.new").rename(folder / name)
+    return folder / name

@@ -23,7 +23,7 @@ from rag.api.conversations import turns_of
 from rag.api.errors import GUARDED, ClientLeft, responses, told
 from rag.api.services import Services, Wired
 from rag.pipeline import Event
-from rag.questions import Options, checked_question, standalone
+from rag.questions import Options, checked_question, search_text
 from rag.retriever import Filters
 from rag.stopping import Stop, stoppable
 from rag.streaming import answer_events
@@ -124,9 +124,8 @@ async def search(body: Search, request: Request, caller: Asker, services: Wired)
 
     def work(stop: Stop) -> dict[str, Any]:
         language = detect_language(question)
-        alone = standalone(question, body.pairs(), language)
         filters = body.filters(services.rights.readable(caller.principal))
-        found = services.engine.retriever.search(alone, body.top_k or 10, filters, language)
+        found = services.engine.retriever.search(search_text(question, body.pairs()), body.top_k or 10, filters, language)
         names = [passage.document for passage in found]
         services.audit.write(caller.principal, "search", caller.request_id, names, question)
         return {"passages": [passage.to_json() for passage in found]}

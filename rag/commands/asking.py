@@ -57,7 +57,7 @@ def _add_answering(parser: argparse.ArgumentParser) -> None:
 def _search(options: argparse.Namespace, config: RagConfig) -> int:
     from ingest.analysis import detect_language
     from rag.engine import build_retriever
-    from rag.questions import checked_question, standalone
+    from rag.questions import checked_question, search_text
 
     if not 1 <= options.top_k <= 1000:
         raise ConfigError(f"cannot search with --top-k `{options.top_k}`: it must lie between 1 and 1000.")
@@ -68,7 +68,7 @@ def _search(options: argparse.Namespace, config: RagConfig) -> int:
     def one(job: Job) -> list[Passage]:
         question = checked_question(job.question, config.answer.max_question_chars)
         language = detect_language(question)
-        return retriever.search(standalone(question, job.turns, language), options.top_k, wanted, language)
+        return retriever.search(search_text(question, job.turns), options.top_k, wanted, language)
 
     def as_json(job: Job, passages: list[Passage]) -> dict[str, Any]:
         return {"id": job.identity, "passages": [passage.to_json() for passage in passages]}

@@ -25,7 +25,7 @@ from rag.evaluation.citations import citation_precision, citation_recall, n_verb
 from rag.evaluation.retrieval import character_figures, chunk_precision, levels_of, pool_figures, question_figures
 from rag.evaluation.rows import Values, digest, named
 from rag.pipeline import Engine, consider, decide
-from rag.questions import Options, checked_question, standalone
+from rag.questions import Options, checked_question, search_text
 from rag.retriever import Retriever
 
 _DEPTH = 50  # passages searched for: ten distinct documents may take that many
@@ -126,7 +126,7 @@ def examine(subject: Subject, questions: Sequence[Labelled], parts: Sequence[str
 def _search(subject: Subject, job: Job, label: Mapping[str, Any], row: dict[str, Any]) -> None:
     language = detect_language(job.question)
     started = time.perf_counter()
-    found = subject.retriever.search(standalone(job.question, job.turns, language), _DEPTH, None, language)
+    found = subject.retriever.search(search_text(job.question, job.turns), _DEPTH, None, language)
     row["ms"]["search"] = round(1000 * (time.perf_counter() - started), 1)
     passages = [passage.to_json() for passage in found]
     row["passages"] = places(found[:_RANKED])

@@ -13,7 +13,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from rag.access.database import Database
 from rag.generators import Draft
-from tests.conftest import FakeEmbedder
+from tests.conftest import FakeEmbedder, made_once
 from tests.integration.serving import TRAVEL, build_site, build_store
 
 HOTEL = "What is the hotel limit in Madrid?"
@@ -139,9 +139,13 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory):
-    root = tmp_path_factory.mktemp("browser")
-    write_folder(root / "docs")
-    return build_store(root, root / "docs", FakeEmbedder())
+    def make(folder):
+        docs = folder.parent / "browser-docs"
+        write_folder(docs)
+        folder.mkdir()
+        build_store(folder, docs, FakeEmbedder())
+
+    return made_once(tmp_path_factory, "browser", make) / "store"
 
 
 def start_server(root, store, **options):

@@ -12,7 +12,7 @@ from rag.errors import GeneratorError, QuestionError
 from rag.generators import Draft, Request
 from rag.generators.quote import QuoteGenerator
 from rag.pipeline import Engine, answer
-from rag.questions import Options, standalone
+from rag.questions import Options, search_text, standalone
 from rag.retriever import Filters, Retriever
 
 FILES = {
@@ -231,10 +231,21 @@ def test_a_generator_that_is_configured_wrongly_is_told_and_not_hidden_behind_qu
         ("What is the opening pressure?", (), False),
     ],
 )
-def test_a_follow_up_is_searched_with_what_it_leans_on(question, turns, searched):
+def test_a_follow_up_is_quoted_to_with_what_it_leans_on(question, turns, searched):
     text = standalone(question, turns, "en")
     assert question in text
     assert ("hotel limit" in text) == searched
+
+
+def test_a_conversation_is_searched_with_its_last_questions():
+    turns = [
+        ("user", "Who builds the KX-9?"),
+        ("user", "What does it weigh?"),
+        ("assistant", "42 kg"),
+        ("user", "And its height?"),
+    ]
+    assert search_text("And in Rome?", ()) == "And in Rome?"
+    assert search_text("In inches?", turns) == "In inches? In inches? What does it weigh? And its height?"
 
 
 def test_the_same_question_twice_gives_the_same_answer(engine):

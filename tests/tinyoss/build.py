@@ -10,6 +10,8 @@ import os
 import shutil
 from pathlib import Path
 
+from filelock import FileLock
+
 from tests.tinyoss.convert import write_gguf
 from tests.tinyoss.scenarios import transcripts
 
@@ -34,17 +36,22 @@ def tiny_model() -> Path:
     runs = transcripts()
     recipe = json.dumps([3, SHAPE, RATE, MOST_STEPS, MARGIN, runs])
     folder = CACHE / f"tiny-gpt-oss-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
-    if not folder.exists():
-        new = CACHE / f"{folder.name}.{os.getpid()}"
-        shutil.rmtree(new, ignore_errors=True)
-        model = train(runs)
-        model.save_pretrained(new)
-        write_gguf(model, new / "tiny.gguf")
-        for old in CACHE.glob("tiny-gpt-oss-*"):
-            if old != new:
-                shutil.rmtree(old, ignore_errors=True)
-        new.replace(folder)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with FileLock(CACHE / "tiny-gpt-oss.lock"):
+        if not folder.exists():
+            _make(runs, folder)
     return folder
+
+
+def _make(runs, folder: Path) -> None:
+    new = CACHE / f"tiny-gpt-oss-{os.getpid()}.new"
+    model = train(runs)
+    model.save_pretrained(new)
+    write_gguf(model, new / "tiny.gguf")
+    for old in CACHE.glob("tiny-gpt-oss-*"):
+        if old != new:
+            shutil.rmtree(old, ignore_errors=True)
+    new.replace(folder)
 
 
 def train(runs, log=lambda *words: None):
