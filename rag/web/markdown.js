@@ -1,7 +1,7 @@
 // Answers as Markdown, citations as footnotes. What is special in Markdown or HTML is escaped: a document may hold anything.
 
 import { Numbers, place } from "./citations.js";
-import { t } from "./i18n.js";
+import { count, t } from "./i18n.js";
 
 const plain = (text) => text.replace(/\s+/g, " ").trim().replace(/[\\`*_[\]<>#|~&]/g, "\\$&");
 
@@ -19,7 +19,7 @@ export function answerAsMarkdown(question, answer, prefix = "") {
     lines.push(`${plain(claim.text)}${verdict} ${marks(claim.citations)}`.trimEnd(), "");
     if (claim.contradicted_by?.length) lines.push(`*${t("otherwise")}:* ${marks(claim.contradicted_by)}`, "");
   }
-  if (answer.withheld.length) lines.push(`*${t("withheld", { n: answer.withheld.length })}*`, "");
+  if (answer.withheld.length) lines.push(`*${count("withheld", answer.withheld.length)}*`, "");
   numbers.all.forEach((citation, index) => {
     lines.push(`[^${prefix}${index + 1}]: ${plain(place(citation))}: “${plain(citation.quote)}”`);
   });

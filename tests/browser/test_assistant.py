@@ -154,7 +154,7 @@ def test_an_answer_is_copied_as_markdown_and_printed_without_the_interface(serve
     turn.get_by_text("Copied", exact=True).wait_for()
     text = page.evaluate("navigator.clipboard.readText()")
     assert text.startswith(f"**{MIXED}**\n") and "140 euros per night. [^1]\n" in text
-    assert "[^2]: dinner.pdf, page 2: “A dinner may cost 35 euros”" in text and "1 statements withheld" not in text
+    assert "[^2]: dinner.pdf, page 2: “A dinner may cost 35 euros”" in text and "1 statement withheld:" in text
     page.emulate_media(media="print")
     assert turn.locator(".text").is_visible() and turn.locator(".sources").is_visible()
     for hidden in ("#side", ".composer", ".actions"):
