@@ -125,7 +125,7 @@ def wait_until(page, expression):
     raise AssertionError(f"never true: {expression}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # Playwright's event loop must be gone before a test elsewhere starts one of its own
 def chromium():
     playwright = pytest.importorskip("playwright.sync_api", reason="NO BROWSER TESTS: playwright is missing, run `make setup`")
     program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
