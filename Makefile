@@ -9,7 +9,11 @@ BIN := .venv/bin
 READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup demo test lint format serve bench bench-search bench-ingest clean
+# The tests of the assistant need a browser. Where nobody may install one they are skipped, and say so.
+BROWSER = { command -v chromium || command -v google-chrome; } > /dev/null || test -n "$$CHROMIUM"
+APT = env DEBIAN_FRONTEND=noninteractive apt-get -q
+
+.PHONY: setup demo browser test lint format serve bench bench-search bench-ingest clean
 
 setup: $(READY)
 
@@ -40,7 +44,12 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: lint
+browser:
+	@$(BROWSER) || { S=""; test "$$(id -u)" = 0 || S="sudo -n"; \
+		{ $$S true && $$S $(APT) update && $$S $(APT) install -y --no-install-recommends chromium; } > /dev/null 2>&1; } \
+		|| echo "No Chromium here and none could be installed: the browser tests are skipped. Install it with apt-get install chromium."
+
+test: lint browser
 	@rm -rf build dist
 	$(BIN)/python -m build --wheel --no-isolation -o dist . > /dev/null
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal

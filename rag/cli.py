@@ -1,4 +1,4 @@
-"""The `rag` command: search, ask, check, verify, eval, calibrate, serve, mcp, doctor, keys, users, monitor.
+"""The `rag` command: search, ask, chat, check, verify, eval, calibrate, serve, mcp, doctor, keys, users, monitor.
 
 Results go to stdout (one JSON object a line with --json), messages to stderr. Exit status: 0 done (an abstention too),
 1 failed, 2 wrong usage or configuration. In a batch one line comes out for every line that goes in; a bad one says so in

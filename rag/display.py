@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rag.tracing import CitationCheck, Status
     from rag.verification import ClaimCheck, Verification
 
-_STYLES = {"supported": "green", "contradicted": "red", "not_enough": "yellow"}
+STYLES = {"supported": "green", "contradicted": "red", "not_enough": "yellow"}
 _STATUS_STYLES = {"confirmed": "green", "moved": "green", "not_supported": "red", "altered": "red"}
 _SHOWN_CHARS = 300
 
@@ -30,7 +30,7 @@ def show_answer(out: Console, answer: Answer, *, with_draft: bool = False) -> No
         _show_drafts(out, answer)
     if answer.policy == "off" and not answer.abstained:
         out.print(Text(message("unchecked", answer.language), style="bold red"))
-    _show_how(out, answer)
+    show_how(out, answer)
     if answer.schema is not None and not answer.abstained:
         out.print(Text(json.dumps(json.loads(answer.text), ensure_ascii=False, indent=2)))
     elif answer.policy == "mark" and not answer.abstained:
@@ -41,7 +41,7 @@ def show_answer(out: Console, answer: Answer, *, with_draft: bool = False) -> No
     show_details(out, answer)
 
 
-def _show_how(out: Console, answer: Answer) -> None:
+def show_how(out: Console, answer: Answer) -> None:
     """Say so where the answer is not that of the language model."""
     if answer.reason == "fallback_quotes":
         out.print(Text(message("fallback", answer.language), style="italic"))
@@ -51,7 +51,7 @@ def _show_how(out: Console, answer: Answer) -> None:
 
 def show_marked(out: Console, claim: Claim) -> None:
     """Print a claim with the sign of its verdict, which says the same without colour."""
-    out.print(Text(f"{SIGNS[claim.verdict]} ", style=_STYLES[claim.verdict]).append(claim.text, style="default"))
+    out.print(Text(f"{SIGNS[claim.verdict]} ", style=STYLES[claim.verdict]).append(claim.text, style="default"))
 
 
 def show_events(out: Console, events: Iterable["Event"]) -> None:
@@ -68,7 +68,7 @@ def show_events(out: Console, events: Iterable["Event"]) -> None:
 def _show_rest(out: Console, answer: Answer, told: Sequence[str]) -> None:
     if answer.policy == "off" and not answer.abstained:
         out.print(Text(message("unchecked", answer.language), style="bold red"))
-    _show_how(out, answer)
+    show_how(out, answer)
     if answer.abstained or not told:
         out.print(Text(answer.text))
     show_details(out, answer)
@@ -93,7 +93,7 @@ def show_details(out: Console, answer: Answer) -> None:
     if answer.abstained and answer.passages:
         out.print(Text(message("nearest", answer.language) + ":", style="dim"))
         for passage in answer.passages[:3]:
-            out.print(Text(f"  {_place(passage.document, passage.page)}: {_short(passage.text, 120)}", style="dim"))
+            out.print(Text(f"  {place(passage.document, passage.page)}: {shortened(passage.text, 120)}", style="dim"))
 
 
 def _show_drafts(out: Console, answer: Answer) -> None:
@@ -108,10 +108,10 @@ def _show_drafts(out: Console, answer: Answer) -> None:
 def show_passages(out: Console, passages: Sequence[Passage]) -> None:
     """Print retrieved passages, best first."""
     for passage in passages:
-        head = Text(f"{passage.rank:>2}. {_place(passage.document, passage.page)}", style="bold")
+        head = Text(f"{passage.rank:>2}. {place(passage.document, passage.page)}", style="bold")
         head.append(f"  {passage.score:.2f}  [{passage.start}:{passage.end}]", style="dim")
         out.print(head)
-        out.print(Text(f"    {_short(passage.text, _SHOWN_CHARS)}"))
+        out.print(Text(f"    {shortened(passage.text)}"))
     if not passages:
         out.print("nothing found")
 
@@ -121,11 +121,11 @@ def show_check(out: Console, result: Mapping[str, Any]) -> None:
     verdict = "supported" if result["supported"] else "not supported"
     out.print(Text(f"{verdict} ({result['score']:.2f})", style="bold"))
     for claim in result["claims"]:
-        line = Text(f"  [{claim['verdict']}]", style=_STYLES[claim["verdict"]])
-        line.append(f" {_short(claim['text'], _SHOWN_CHARS)} ({claim['score']:.2f})", style="default")
+        line = Text(f"  [{claim['verdict']}]", style=STYLES[claim["verdict"]])
+        line.append(f" {shortened(claim['text'])} ({claim['score']:.2f})", style="default")
         out.print(line)
         for citation in claim["citations"]:
-            out.print(Text(f"      {citation['source']}: “{_short(citation['quote'], _SHOWN_CHARS)}”", style="dim"))
+            out.print(Text(f"      {citation['source']}: “{shortened(citation['quote'])}”", style="dim"))
 
 
 def show_verification(out: Console, result: "Verification") -> None:
@@ -142,7 +142,7 @@ def show_verification(out: Console, result: "Verification") -> None:
 
 
 def _show_claim_check(out: Console, check: "ClaimCheck") -> None:
-    out.print(Text("  ").append(_word(check.status)).append(f" {_short(check.claim.text, _SHOWN_CHARS)}", style="default"))
+    out.print(Text("  ").append(_word(check.status)).append(f" {shortened(check.claim.text)}", style="default"))
     if check.detail:
         out.print(Text(f"      {check.detail}"))
     if check.basis == "passages":
@@ -153,11 +153,11 @@ def _show_claim_check(out: Console, check: "ClaimCheck") -> None:
 
 def _show_citation_check(out: Console, check: "CitationCheck") -> None:
     cited, now = check.cited, check.now
-    line = f"      {_place(cited.document, cited.page)} [{cited.start}:{cited.end}]: document {check.source}"
+    line = f"      {place(cited.document, cited.page)} [{cited.start}:{cited.end}]: document {check.source}"
     if now is None:
-        line += f"; not found: “{_short(cited.quote, _SHOWN_CHARS)}”"
+        line += f"; not found: “{shortened(cited.quote)}”"
     elif (now.document, now.start, now.end) != (cited.document, cited.start, cited.end):
-        line += f"; the words now stand in {_place(now.document, now.page)} [{now.start}:{now.end}]"
+        line += f"; the words now stand in {place(now.document, now.page)} [{now.start}:{now.end}]"
     out.print(Text(line, style="dim"))
 
 
@@ -166,9 +166,9 @@ def _word(status: "Status") -> Text:
 
 
 def _show_claim(out: Console, claim: Claim, language: str) -> None:
-    line = Text(f"  [{claim.verdict}]", style=_STYLES[claim.verdict])
+    line = Text(f"  [{claim.verdict}]", style=STYLES[claim.verdict])
     line.append(f" {claim.field}:" if claim.field else "", style="dim")
-    line.append(f" {_short(claim.text, _SHOWN_CHARS)}", style="default")
+    line.append(f" {shortened(claim.text)}", style="default")
     if claim.verdict != "supported":
         line.append(f"  ({claim.reason}{': ' + claim.detail if claim.detail else ''})", style="dim")
     out.print(line)
@@ -183,14 +183,16 @@ def _show_claim(out: Console, claim: Claim, language: str) -> None:
 
 
 def _show_citation(out: Console, citation: Citation, remark: str = "") -> None:
-    place = _place(citation.document, citation.page)
-    out.print(Text(f"      {place}: “{_short(citation.quote, _SHOWN_CHARS)}” {remark}".rstrip(), style="dim"))
+    where = place(citation.document, citation.page)
+    out.print(Text(f"      {where}: “{shortened(citation.quote)}” {remark}".rstrip(), style="dim"))
 
 
-def _place(document: str, page: int | None) -> str:
+def place(document: str, page: int | None) -> str:
+    """Where a citation stands, as a reader would say it."""
     return document if page is None else f"{document}, p. {page}"
 
 
-def _short(text: str, limit: int) -> str:
+def shortened(text: str, limit: int = _SHOWN_CHARS) -> str:
+    """The text on one line, cut off at `limit` characters."""
     line = " ".join(text.split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

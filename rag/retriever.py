@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -49,7 +50,8 @@ class Filters:
     """Restrict a search by document and its metadata; what is empty restricts nothing.
 
     `documents`: names or globs such as `policies/*`; `languages`: codes such as `es`; `types`: suffixes such as `pdf`;
-    `sources`: names of sources. `readable` is what whoever asks may see (`rag.access`); None is everything.
+    `sources`: names of sources; `since` and `until`: days (UTC) between which the file was last changed, both included.
+    `readable` is what whoever asks may see (`rag.access`); None is everything.
     """
 
     documents: tuple[str, ...] = ()
@@ -57,9 +59,11 @@ class Filters:
     types: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     readable: Callable[[FileState], bool] | None = None
+    since: date | None = None
+    until: date | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.documents or self.languages or self.types or self.sources or self.readable)
+        return self != Filters()
 
     def admits(self, state: FileState) -> bool:
         """Say whether a document passes."""
@@ -69,8 +73,15 @@ class Filters:
             and (not self.languages or state.language in self.languages)
             and (not self.types or suffix in {kind.lower().lstrip(".") for kind in self.types})
             and (not self.sources or state.source in self.sources)
+            and (self.since is None or changed_on(state) >= self.since)
+            and (self.until is None or changed_on(state) <= self.until)
             and (self.readable is None or self.readable(state))
         )
+
+
+def changed_on(state: FileState) -> date:
+    """The day on which a file was last changed, UTC."""
+    return datetime.fromtimestamp(max(state.mtime_ns, 0) / 1e9, UTC).date()
 
 
 @dataclass(frozen=True)

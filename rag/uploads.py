@@ -20,12 +20,12 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
 
 from ingest.chunker import ChunkerSettings
-from ingest.containers import ARCHIVES, suffix_of, why_hidden
+from ingest.containers import ARCHIVES, SEPARATOR, suffix_of, why_hidden
 from ingest.embedder import Embedder
 from ingest.errors import IngestError, StoreLocked
 from ingest.loaders import SUFFIXES
-from ingest.manifest import UPLOADS, disk_errors
-from ingest.pipeline import ingest_folder
+from ingest.manifest import UPLOADS, Source, disk_errors
+from ingest.pipeline import ingest_folder, remove_documents
 from ingest.store import Store
 from rag.access.database import Database
 from rag.access.principals import LOCAL, Principal
@@ -89,6 +89,7 @@ class Uploads:
         self._changed = threading.Condition()
         self._wanted = self._done = 0
         self._error = ""
+        self._others: dict[str, Path] = {}  # folders to ingest besides, by their sources
         self._is_closed = False
         self._thread: threading.Thread | None = None
 
@@ -163,6 +164,20 @@ class Uploads:
         with self._changed:
             return self._changed.wait_for(lambda: self._done >= wanted, timeout_s)
 
+    def again(self, document: str, source: Source) -> None:
+        """Have a file of any source read anew in the background; a part is read with the file that holds it.
+
+        Raises: IngestError when the store is busy or the folder is away; then nothing happens.
+        """
+        if not Path(source.root).is_dir():
+            why = f"its folder `{source.root}` is not there. Mount it, or name it to `ingest` again"
+            raise IngestError(f"cannot read `{document}` anew: {why}.")
+        remove_documents(self._store, [document.split(SEPARATOR)[0]])
+        if source.name != UPLOADS:
+            with self._changed:
+                self._others[source.name] = Path(source.root)
+        self._ingest_soon()
+
     def close(self) -> None:
         """Finish the run that is under way and take up no other; the next server will."""
         with self._changed:
@@ -219,10 +234,14 @@ class Uploads:
                 self._changed.notify_all()
 
     def _run(self) -> None:
-        """Ingest the folder; where another process writes to the store, wait until it is done."""
+        """Ingest what is wanted; where another process writes to the store, wait until it is done."""
+        with self._changed:
+            folders = {UPLOADS: self._folder} if self._folder.is_dir() else {}
+            folders, self._others = {**folders, **self._others}, {}
         while not self._is_closed:
             try:
-                ingest_folder(self._folder, self._store, self._embedder, self._settings, source_name=UPLOADS)
+                for name, folder in folders.items():
+                    ingest_folder(folder, self._store, self._embedder, self._settings, source_name=name)
                 self._error = ""
                 return
             except StoreLocked:

@@ -160,11 +160,23 @@ class Accounts:
         return None if row is None else _user(row)
 
     def remove_user(self, name: str) -> None:
-        """Remove a user; sessions end, keys made for the user are worthless.
+        """Remove a user; sessions end, keys made for the user are worthless, conversations are deleted.
 
         Raises: AccessError when there is none of that name.
         """
         self._require_user("remove", name, "delete from users where name = ?", (name,))
+        with self._database.open() as db:  # else they would be those of the next user of this name
+            db.execute("delete from conversations where owner = ?", (name,))
+
+    def set_rights(self, name: str, scopes: Sequence[Scope], groups: Sequence[str]) -> None:
+        """Give a user other scopes and groups, at once.
+
+        Raises: AccessError when there is no such user, or a name or scope is not allowed.
+        """
+        _require_names(groups)
+        _require_scopes(scopes)
+        change = "update users set scopes = ?, groups = ? where name = ?"
+        self._require_user("change", name, change, (",".join(scopes), ",".join(groups), name))
 
     def set_password(self, name: str, password: str) -> None:
         """Change a password; the user's sessions end.

@@ -1,4 +1,4 @@
-"""The server's own small database: accounts and feedback. It is for its owner's eyes alone, and holds no secret as it is."""
+"""The server's own small database: accounts, conversations, feedback. For its owner alone; no secret is in it as it is."""
 
 import sqlite3
 import threading
@@ -22,6 +22,17 @@ create table if not exists outside_sessions (
 create table if not exists feedback (
     id integer primary key, at text not null, principal text not null, rating text not null, comment text not null,
     receipt_id text not null, answer text not null);
+create table if not exists conversations (
+    id text primary key, owner text not null, title text not null, created text not null, updated text not null);
+create index if not exists conversations_of on conversations (owner, updated);
+create table if not exists exchanges (
+    id integer primary key, conversation text not null references conversations(id) on delete cascade, at text not null,
+    question text not null, answer text not null);
+create index if not exists exchanges_of on exchanges (conversation);
+create table if not exists shares (
+    conversation text primary key references conversations(id) on delete cascade, at text not null);
+create table if not exists unanswered (
+    id integer primary key, at text not null, question text not null, reason text not null);
 create table if not exists uploads (
     id text primary key, at text not null, principal text not null, files text not null);
 create table if not exists kept (

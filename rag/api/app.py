@@ -13,7 +13,20 @@ from fastapi.responses import HTMLResponse
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
-from rag.api import asking, checking, documents, feedback, health, mcp, oidc, sessions, uploading
+from rag.api import (
+    administration,
+    asking,
+    checking,
+    conversations,
+    documents,
+    feedback,
+    health,
+    mcp,
+    oidc,
+    sessions,
+    uploading,
+    web,
+)
 from rag.api.errors import handle_errors
 from rag.api.manners import POLICY, Manners
 from rag.api.openai import chat, embeddings, files, models, store_files, vector_stores
@@ -44,7 +57,7 @@ def build_app(services: Services) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.services = services
-    for family in (asking, checking, documents, feedback, sessions, health):
+    for family in (asking, checking, conversations, documents, feedback, sessions, administration, health):
         app.include_router(family.router, max_body_size=_MAX_BODY_BYTES)
     if services.issuer is not None:
         app.include_router(oidc.router, max_body_size=_MAX_BODY_BYTES)
@@ -55,12 +68,13 @@ def build_app(services: Services) -> FastAPI:
     for router in (uploading.router, files.uploading):
         app.include_router(router, max_body_size=services.config.server.max_upload_mb * 1_000_000)
     _add_page(app)
+    web.add(app)
     handle_errors(app)
     if services.config.server.origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(services.config.server.origins),
-            allow_methods=["GET", "POST", "DELETE"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "X-CSRF-Token", "X-Request-ID"],
             expose_headers=["X-Request-ID", "X-Marks", "X-Page", "Retry-After", "ETag"],
         )

@@ -4,9 +4,11 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import closing
+from datetime import date
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
@@ -16,6 +18,8 @@ from rag.access.rights import Readable, both
 from rag.answers import Answer, Claim, Policy
 from rag.api import examples
 from rag.api.auth import Asker, Caller
+from rag.api.bodies import Body
+from rag.api.conversations import turns_of
 from rag.api.errors import GUARDED, ClientLeft, responses, told
 from rag.api.services import Services, Wired
 from rag.pipeline import Event
@@ -32,12 +36,6 @@ MAX_TURNS = 100
 MAX_TURN_CHARS = 100_000
 
 
-class Body(BaseModel):
-    """A body that says everything by name; what it does not know is an error."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
 class Turn(Body):
     """One turn of a conversation."""
 
@@ -52,6 +50,8 @@ class Narrowed(BaseModel):
     languages: list[str] = Field(default=[], max_length=20, description="language codes to restrict the search to")
     types: list[str] = Field(default=[], max_length=20, description="file types to restrict the search to, such as pdf")
     sources: list[str] = Field(default=[], max_length=100, description="sources to restrict the search to")
+    since: date | None = Field(default=None, description="only files last changed on this day (UTC) or later")
+    until: date | None = Field(default=None, description="only files last changed on this day (UTC) or earlier")
     top_k: int | None = Field(default=None, ge=1, le=100, description="how many passages to find, or to answer from")
 
 
@@ -65,7 +65,15 @@ class Search(Narrowed, Body):
 
     def filters(self, readable: Readable | None) -> Filters:
         """The filters of the question, narrowed to what may be read."""
-        return Filters(tuple(self.documents), tuple(self.languages), tuple(self.types), tuple(self.sources), readable)
+        return Filters(
+            tuple(self.documents),
+            tuple(self.languages),
+            tuple(self.types),
+            tuple(self.sources),
+            readable,
+            self.since,
+            self.until,
+        )
 
     def pairs(self) -> list[tuple[str, str]]:
         """The turns as the pipeline takes them."""
@@ -84,6 +92,9 @@ class Query(Search):
     schema_: dict[str, Any] | None = Field(
         default=None, alias="schema", description="a JSON Schema: the answer's `value` is JSON that keeps to it"
     )
+    conversation: str | None = Field(
+        default=None, max_length=100, description="conversation to continue and to keep the answer in; its turns go first"
+    )
     stream: bool = Field(default=False, description="send server-sent events, as `Accept: text/event-stream` does")
 
     def answer_schema(self) -> AnswerSchema | None:
@@ -97,7 +108,7 @@ class Query(Search):
 @router.post(
     "/query",
     summary="Ask a question",
-    responses=responses(*GUARDED, "question", "schema", "overloaded", "rag", "generator", "stopped")
+    responses=responses(*GUARDED, "not_found", "question", "schema", "overloaded", "rag", "generator", "stopped")
     | {
         200: {
             "description": "the answer, or events: `status`, each `claim` once it was checked, at the end `answer` or `error`",
@@ -113,6 +124,8 @@ async def query(body: Query, request: Request, caller: Asker, services: Wired) -
     checked_question(body.question, services.engine.max_question_chars)
     if body.answer_schema() is not None:
         require_writer(services.engine.generator)
+    if body.conversation is not None:
+        await run_in_threadpool(turns_of, services, caller.principal, body.conversation, caller.readable)
     if not (body.stream or "text/event-stream" in request.headers.get("accept", "")):
         answer = await services.work.run(request, lambda stop: _last(answering(services, caller, body, stop)))
         return JSONResponse(answer.to_json())
@@ -150,8 +163,11 @@ def answering(
     `wanted` restricts it to some documents, of those that the caller may read.
     """
     # Asked again, as the question may have waited for its turn: a right that was taken away meanwhile is gone.
-    filters = body.filters(both(services.rights.readable(caller.principal), wanted))
-    options = Options(body.pairs(), filters, body.top_k, uuid.uuid4().hex, body.policy, body.effort, body.answer_schema())
+    readable = both(services.rights.readable(caller.principal), wanted)
+    filters = body.filters(readable)
+    said = turns_of(services, caller.principal, body.conversation, readable) if body.conversation else []
+    turns = [*said, *body.pairs()]
+    options = Options(turns, filters, body.top_k, uuid.uuid4().hex, body.policy, body.effort, body.answer_schema())
     seen: list[str] = []
     try:
         with closing(answer_events(stoppable(services.engine, stop), body.question, options)) as events:
@@ -162,6 +178,10 @@ def answering(
                 elif event[0] == "answer":
                     seen += [name for claim in (*event[1].claims, *event[1].withheld) for name in documents_of(claim)]
                     services.metrics.count(event[1])
+                    if event[1].abstained and event[1].reason != "generator_failed":
+                        services.unanswered.add(body.question, event[1].reason or "")
+                    if body.conversation:
+                        services.conversations.add(caller.principal, body.conversation, body.question, event[1].to_json())
                 yield event
     finally:
         services.audit.write(caller.principal, "query", caller.request_id, seen, body.question)

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Body, Request
 from pydantic import ConfigDict, Field
 
 from rag.api import examples
-from rag.api.asking import Body as Strict
 from rag.api.auth import Asker
+from rag.api.bodies import Body as Strict
 from rag.api.errors import GUARDED, responses
 from rag.api.services import Wired
 from rag.checker.check import check_answer

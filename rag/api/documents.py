@@ -17,6 +17,7 @@ from rag.api.auth import Caller, Reader, Writer
 from rag.api.errors import GUARDED, ApiError, responses
 from rag.api.services import Services, Wired
 from rag.pages import PageImage, original, page_image
+from rag.retriever import changed_on
 
 router = APIRouter(prefix="/documents", tags=["Documents"])
 
@@ -183,6 +184,28 @@ def delete(document: Name, caller: Writer, services: Wired) -> dict[str, Any]:
     return {"document": document, "is_removed": services.uploads.delete(document)}
 
 
+@router.post(
+    "/again",
+    status_code=202,
+    summary="Read a document anew",
+    responses=responses(*GUARDED, "not_found", "not_an_upload")
+    | {202: examples.shown(examples.AGAIN, "it will be read soon; until then there is no such document")},
+)
+def again(document: Name, caller: Writer, services: Wired) -> dict[str, Any]:
+    """Have what the caller uploaded read anew in the background; an administrator may have any file read."""
+    state = services.store.states().get(document)
+    if state is None or not (caller.readable is None or caller.readable(state)):
+        raise _not_found(document)
+    source = next((known for known in services.store.current_manifest().sources if known.name == state.source), None)
+    is_own = state.source == UPLOADS and owner(document) == caller.principal.name
+    if source is None or source.query or not (is_own or caller.principal.is_admin):
+        why = "it is not your upload. Run `ingest` again, or ask an administrator"
+        raise ApiError("not_an_upload", f"cannot read `{document}` anew: {why}.")
+    services.audit.write(caller.principal, "again", caller.request_id, [document])
+    services.uploads.again(document, source)
+    return {"document": document, "is_queued": True}
+
+
 def readable_states(services: Services, caller: Caller) -> Iterator[FileState]:
     """States of the stored documents that the caller may read."""
     states = services.engine.retriever.snapshot().states.values()
@@ -220,6 +243,7 @@ def _state_json(state: FileState) -> dict[str, Any]:
         "pages": state.n_pages,
         "chunks": state.n_chunks,
         "sha256": state.sha256,
+        "changed": changed_on(state).isoformat(),
     }
 
 

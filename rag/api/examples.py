@@ -76,6 +76,7 @@ STATE = {
     "pages": 3,
     "chunks": 12,
     "sha256": "9f86d081884c7d65...",
+    "changed": "2026-01-31",
 }
 DOCUMENTS = {"documents": [STATE], "total": 1, "next": None}
 TEXT = {
@@ -109,6 +110,39 @@ FEEDBACK = {
     "feedback": [{"at": "2026-01-31T12:00:00+00:00", "principal": "ana", **OPINION, **KEPT}],
     "next": None,
 }
+CONVERSATION = {
+    "id": "Xy7kPq2mW0aBcDeF",
+    "title": "Leave and holidays",
+    "created": "2026-01-31T12:00:00.000+00:00",
+    "updated": "2026-01-31T12:05:00.000+00:00",
+    "questions": 1,
+    "is_own": True,
+    "is_shared": False,
+}
+CONVERSATIONS = {"conversations": [CONVERSATION], "total": 1}
+SAID = {
+    **CONVERSATION,
+    "turns": [
+        {"id": 1, "at": "2026-01-31T12:05:00.000+00:00", "question": ANSWER["question"], "answer": ANSWER, "changed": []}
+    ],
+}
+USER = {"name": "ana", "scopes": ["ask", "read"], "groups": ["hr"], "created": "2026-01-31T12:00:00+00:00"}
+KEY = {
+    "id": "4be0643f1d98",
+    "name": "intranet",
+    "scopes": ["ask", "read"],
+    "groups": [],
+    "user": None,
+    "created": "2026-01-31T12:00:00+00:00",
+    "expires": None,
+    "revoked": None,
+}
+ACCOUNTS = {"users": [USER], "keys": [KEY]}
+UNANSWERED = {
+    "is_kept": True,
+    "questions": [{"question": "Who won?", "reason": "no_evidence", "times": 2, "last": "2026-01-31T12:00:00+00:00"}],
+}
+AGAIN = {"document": "uploads:plan.pdf", "is_queued": True}
 SESSION = {
     "user": "ana",
     "groups": ["hr"],

@@ -7,8 +7,8 @@ from pydantic import ConfigDict, Field
 
 from rag.access.feedback import Rating
 from rag.api import examples
-from rag.api.asking import Body
 from rag.api.auth import Admin, Asker
+from rag.api.bodies import Body
 from rag.api.errors import GUARDED, responses
 from rag.api.services import Wired
 

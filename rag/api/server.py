@@ -42,7 +42,7 @@ def serve(config: RagConfig) -> int:
     engine.retriever.search("warm up", 1)  # the first question should not pay for loading the model
     host, port = listener.getsockname()[:2]
     start_log()
-    print(f"serving on http://{host}:{port} (API page: /docs)", flush=True)
+    print(f"serving on http://{host}:{port} (routes: /docs)", flush=True)
     settings = uvicorn.Config(
         build_app(services),
         log_level="warning",

@@ -13,11 +13,13 @@ from ingest.store import Store
 from rag.access.accounts import Accounts
 from rag.access.audit import AuditLog
 from rag.access.collections import Collections
+from rag.access.conversations import Conversations
 from rag.access.database import Database
 from rag.access.feedback import FeedbackBook
 from rag.access.kept import Shelf
 from rag.access.oidc import Issuer
 from rag.access.rights import Rights
+from rag.access.unanswered import Unanswered
 from rag.api.addresses import Addresses, is_loopback
 from rag.api.limits import Rates, Workbench
 from rag.api.metrics import Metrics
@@ -38,9 +40,11 @@ class Services:
     accounts: Accounts
     rights: Rights
     audit: AuditLog
+    conversations: Conversations
     feedback: FeedbackBook
     kept: Shelf
     collections: Collections
+    unanswered: Unanswered
     uploads: Uploads
     addresses: Addresses
     work: Workbench
@@ -66,9 +70,11 @@ def build_services(engine: Engine, config: RagConfig, embedder: Embedder) -> Ser
         accounts=Accounts(database),
         rights=Rights(store, Path(config.access.file) if config.access.file else None),
         audit=AuditLog(server.state / "audit.jsonl", with_questions=server.log_questions),
+        conversations=Conversations(database),
         feedback=FeedbackBook(database),
         kept=Shelf(database),
         collections=Collections(database),
+        unanswered=Unanswered(database, is_kept=server.log_questions),
         uploads=Uploads(server.state / "uploads", store, embedder, config.chunker.settings(), database),
         addresses=Addresses(server),
         work=Workbench(server, metrics),

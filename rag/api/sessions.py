@@ -7,8 +7,8 @@ from pydantic import ConfigDict, Field
 
 from rag.access.principals import Principal
 from rag.api import examples
-from rag.api.asking import Body
 from rag.api.auth import COOKIE, Anyone, require_own_site
+from rag.api.bodies import Body
 from rag.api.errors import GUARDED, ApiError, responses
 from rag.api.manners import client_of
 from rag.api.services import Services, Wired

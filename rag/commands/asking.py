@@ -1,4 +1,4 @@
-"""`rag search` and `rag ask`."""
+"""`rag search`, `rag ask` and `rag chat`."""
 
 import argparse
 from collections.abc import Iterator
@@ -25,25 +25,35 @@ def add(commands: Commands, parents: Parents) -> None:
     search.add_argument("--top-k", type=int, default=10)
     search.set_defaults(run=_search)
     ask = commands.add_parser("ask", parents=family, help="answer a question")
-    ask.add_argument("--top-k", type=int)
-    ask.add_argument(
+    _add_answering(ask)
+    ask.add_argument("--show-draft", action="store_true", help="also print what the language model wrote before the check")
+    ask.add_argument("--schema", type=Path, metavar="FILE", help="answer with JSON that keeps to this JSON Schema")
+    ask.add_argument("--stream", action="store_true", help="print each claim as soon as it is checked")
+    ask.set_defaults(run=_ask)
+    chat = commands.add_parser(
+        "chat", parents=[parents.narrowed, parents.stored, parents.common], help="ask and follow up, in the terminal"
+    )
+    _add_answering(chat)
+    chat.set_defaults(run=_chat)
+
+
+def _add_answering(parser: argparse.ArgumentParser) -> None:
+    """Add what says how questions are answered."""
+    parser.add_argument("--top-k", type=int)
+    parser.add_argument(
         "--generator", dest="generator.kind", choices=["quote", "llamacpp", "openai", "gpt-oss"], help="what writes the draft"
     )
-    ask.add_argument("--model", dest="generator.model", metavar="MODEL", help="path or name of the generator's model")
-    ask.add_argument(
+    parser.add_argument("--model", dest="generator.model", metavar="MODEL", help="path or name of the generator's model")
+    parser.add_argument(
         "--effort", dest="generator.reasoning_effort", choices=["low", "medium", "high"], help="how much a model is to reason"
     )
-    ask.add_argument("--show-draft", action="store_true", help="also print what the language model wrote before the check")
-    ask.add_argument("--base-url", dest="generator.base_url", metavar="URL", help="address of an OpenAI-compatible server")
-    ask.add_argument(
+    parser.add_argument("--base-url", dest="generator.base_url", metavar="URL", help="address of an OpenAI-compatible server")
+    parser.add_argument(
         "--policy",
         dest="answer.policy",
         choices=["strict", "mark", "off"],
         help="withhold unsupported claims, mark them, or check nothing",
     )
-    ask.add_argument("--schema", type=Path, metavar="FILE", help="answer with JSON that keeps to this JSON Schema")
-    ask.add_argument("--stream", action="store_true", help="print each claim as soon as it is checked")
-    ask.set_defaults(run=_ask)
 
 
 def _search(options: argparse.Namespace, config: RagConfig) -> int:
@@ -100,3 +110,12 @@ def _ask(options: argparse.Namespace, config: RagConfig) -> int:
     if options.stream:
         return print_all(options, asked, streamed, lambda job, events: {}, lambda out, events: show_events(out, events))
     return print_all(options, asked, one, lambda job, result: result.to_json(), show)
+
+
+def _chat(options: argparse.Namespace, config: RagConfig) -> int:
+    from rag.chat import chat
+    from rag.engine import build_engine
+
+    if options.json:
+        raise ConfigError('cannot run: a chat is for people. For programs: `rag ask --json --questions` with "turns".')
+    return chat(build_engine(config), filters(options), options.top_k)

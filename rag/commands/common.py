@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,13 +26,15 @@ Commands = Any
 
 @dataclass(frozen=True)
 class Parents:
-    """Options that several subcommands take. `stored` is for those that open a store, `asked` for those that take questions.
+    """Options that several subcommands take.
 
+    `stored` is for those that open a store, `narrowed` for those that search it, `asked` for those that take questions.
     An option whose destination is `table.key` sets that key of the configuration.
     """
 
     common: argparse.ArgumentParser
     stored: argparse.ArgumentParser
+    narrowed: argparse.ArgumentParser
     asked: argparse.ArgumentParser
 
 
@@ -44,21 +47,35 @@ def parents() -> Parents:
     stored.add_argument(
         "--store", type=Path, dest="store.path", metavar="DIR", help="directory of the store (default: data/store)"
     )
-    asked = argparse.ArgumentParser(add_help=False)
+    narrowed = argparse.ArgumentParser(add_help=False)
+    narrowed.add_argument(
+        "--document", action="append", default=[], help="only documents of this name or glob; may be repeated"
+    )
+    narrowed.add_argument("--language", action="append", default=[], help="only documents in this language, such as es")
+    narrowed.add_argument("--type", action="append", default=[], help="only files of this type, such as pdf")
+    narrowed.add_argument("--source", action="append", default=[], help="only documents of this source")
+    for name, told in (("since", "or later"), ("until", "or earlier")):
+        narrowed.add_argument(
+            f"--{name}", type=date.fromisoformat, metavar="DATE", help=f"only files last changed on this day (UTC) {told}"
+        )
+    asked = argparse.ArgumentParser(add_help=False, parents=[narrowed])
     asked.add_argument("question", nargs="?")
     asked.add_argument("--questions", type=Path, metavar="Q.jsonl", help='lines with "question" or "turns"')
-    asked.add_argument("--document", action="append", default=[], help="only documents of this name or glob; may be repeated")
-    asked.add_argument("--language", action="append", default=[], help="only documents in this language, such as es")
-    asked.add_argument("--type", action="append", default=[], help="only files of this type, such as pdf")
-    asked.add_argument("--source", action="append", default=[], help="only documents of this source")
-    return Parents(common, stored, asked)
+    return Parents(common, stored, narrowed, asked)
 
 
 def filters(options: argparse.Namespace) -> "Filters":
     """The filters given on the command line."""
     from rag.retriever import Filters
 
-    return Filters(tuple(options.document), tuple(options.language), tuple(options.type), tuple(options.source))
+    return Filters(
+        tuple(options.document),
+        tuple(options.language),
+        tuple(options.type),
+        tuple(options.source),
+        since=options.since,
+        until=options.until,
+    )
 
 
 def jobs(options: argparse.Namespace) -> Iterator[Job | InputError]:

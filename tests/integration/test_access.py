@@ -13,7 +13,7 @@ from tests.integration.serving import TRAVEL, build_site, build_store
 SECRET = "Zirconium"  # stands in the names of all documents that are not for everybody
 AMOUNT = "97531"  # stands in their text
 SECRET_QUESTION = "What is the bonus of the project?"
-OPEN = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/docs"), ("POST", "/session")}
+OPEN = {("GET", "/"), ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/docs"), ("POST", "/session")}
 RULES = "*: *\nhr/*: hr\n*Zirconium*: hr\n"
 
 
@@ -72,6 +72,9 @@ def requests(site, keys):
     site.call("POST", "/feedback", key=right, json={"rating": "good", "answer": answer})
     question = {"question": SECRET_QUESTION}
     chat = {"messages": [{"role": "user", "content": SECRET_QUESTION}]}
+    conversation = site.call("POST", "/conversations", key=right, json={"title": SECRET_QUESTION}).json()["id"]
+    site.call("POST", "/query", key=right, json={"question": SECRET_QUESTION, "conversation": conversation})
+    of_right = f"/conversations/{conversation}"
     kept = json.loads(json.dumps(answer).replace(AMOUNT, "80000"))
     named = [{"params": {"document": name}} for name in (f"hr/{SECRET}.md", uploaded)]
     return {
@@ -79,7 +82,15 @@ def requests(site, keys):
             {"json": question},
             {"json": {**question, "stream": True}},
             {"json": {**question, "policy": "off"}},
+            {"json": {**question, "conversation": conversation}},
         ],
+        ("POST", "/conversations"): [{"json": {"title": "Mine"}}],
+        ("GET", "/conversations"): [{}, {"params": {"text": "bonus"}}],
+        ("GET", "/conversations/{id}"): [{"path": of_right}],
+        ("PATCH", "/conversations/{id}"): [{"path": of_right, "json": {"title": "Bonus"}}],
+        ("DELETE", "/conversations/{id}"): [{"path": of_right}],
+        ("PUT", "/conversations/{id}/share"): [{"path": f"{of_right}/share"}],
+        ("DELETE", "/conversations/{id}/share"): [{"path": f"{of_right}/share"}],
         ("POST", "/search"): [{"json": question}, {"json": {**question, "documents": ["hr/*"]}}],
         ("POST", "/check"): [{"json": {"answer": "The bonus is high.", "sources": []}}],
         ("POST", "/verify"): [{"json": kept}],
@@ -90,8 +101,16 @@ def requests(site, keys):
         ("GET", "/documents/uploads/{id}"): [{"path": f"/documents/uploads/{upload['id']}"}],
         ("POST", "/documents"): [{"files": {"files": ("plan.md", b"Nothing much.")}}],
         ("DELETE", "/documents"): named,
+        ("POST", "/documents/again"): named,
         ("POST", "/feedback"): [{"json": {"rating": "bad", "answer": kept}}],
         ("GET", "/feedback"): [{}],
+        ("GET", "/accounts"): [{}],
+        ("POST", "/accounts/users"): [{"json": {"name": "eve", "password": "correct horse battery", "scopes": ["admin"]}}],
+        ("PATCH", "/accounts/users/{name}"): [{"path": "/accounts/users/eve", "json": {"scopes": ["admin"]}}],
+        ("DELETE", "/accounts/users/{name}"): [{"path": "/accounts/users/eve"}],
+        ("POST", "/accounts/keys"): [{"json": {"name": "eve", "scopes": ["admin"]}}],
+        ("DELETE", "/accounts/keys/{name}"): [{"path": "/accounts/keys/right"}],
+        ("GET", "/unanswered"): [{}],
         ("POST", "/session"): [{"json": {"user": "nobody", "password": "nothing at all"}}],
         ("GET", "/session"): [{}],
         ("DELETE", "/session"): [{}],
@@ -113,6 +132,7 @@ def requests(site, keys):
             tool_call("search", query=SECRET_QUESTION),
             *(tool_call("open", document=name) for name in (f"hr/{SECRET}.md", uploaded)),
         ],
+        ("GET", "/"): [{}],
     }
 
 
@@ -191,6 +211,7 @@ SHOWING = {
     ("GET", "/v1/vector_stores/{store}/files"),
 }
 READING = {
+    ("POST", "/documents/again"),
     ("GET", "/documents/status"),
     ("GET", "/documents/text"),
     ("GET", "/documents/page"),
@@ -213,6 +234,9 @@ READING = {
     ("GET", "/v1/vector_stores/{store}/file_batches/{batch}"),
     ("GET", "/v1/vector_stores/{store}/file_batches/{batch}/files"),
 }
+OWN = {(method, "/conversations/{id}") for method in ("GET", "PATCH", "DELETE")}
+OWN |= {(method, "/conversations/{id}/share") for method in ("PUT", "DELETE")}
+ADMIN = {("GET", "/feedback"), ("GET", "/unanswered")}
 
 
 def wait_for(site, key, upload):
@@ -244,7 +268,9 @@ def test_every_route_asks_who_it_is_and_shows_the_wrong_user_nothing(site, keys)
             wrong = ask(site, keys["wrong"], method, path, request)
             assert wrong.status_code < 500, (method, path, wrong.text)
             assert not leaks(wrong, request), (method, path, wrong.text[:500])
-            if (method, path) in READING:
+            if (method, path) in ADMIN or path.startswith("/accounts"):
+                assert wrong.status_code == 403, (method, path)
+            if (method, path) in READING | OWN:
                 assert wrong.status_code == 404, (method, path)
             if (method, path) not in OPEN:
                 nobody = ask(site, None, method, path, request)
@@ -252,7 +278,8 @@ def test_every_route_asks_who_it_is_and_shows_the_wrong_user_nothing(site, keys)
                 assert not leaks(nobody, request), (method, path, nobody.text)
     listed = site.call("GET", "/documents", key=keys["wrong"], params={"source": "docs"}).json()
     assert ([state["document"] for state in listed["documents"]], listed["total"]) == (["travel.md"], 1)
-    for method, path in sorted(SHOWING | READING, key=lambda route: (route[0] == "DELETE", route)):
+    again = ("POST", "/documents/again")
+    for method, path in sorted((SHOWING | READING) - {again}, key=lambda route: (route[0] == "DELETE", route)):
         for request in asked[method, path]:
             right = ask(site, keys["right"], method, path, request)
             # What one route deleted is gone for the next; what belongs to a folder is not to be deleted.

@@ -1,0 +1,28 @@
+// One dialog for the few questions that the page itself asks. Resolves to the text given, true, or null.
+
+import { byId } from "./dom.js";
+import { t } from "./i18n.js";
+
+function open(title, yes, value, isFixed = false) {
+  const dialog = byId("dialog");
+  const input = byId("dialog-value");
+  byId("dialog-title").textContent = title;
+  byId("dialog-yes").textContent = yes;
+  byId("dialog-no").textContent = t(isFixed ? "close" : "cancel");
+  input.hidden = value === null;
+  input.required = value !== null;
+  input.readOnly = isFixed;
+  input.maxLength = isFixed ? 4000 : 200;
+  input.value = value ?? "";
+  dialog.returnValue = "cancel";
+  dialog.showModal();
+  if (value !== null) input.select();
+  return new Promise((resolve) => {
+    const end = () => resolve(dialog.returnValue === "yes" ? (value === null ? true : input.value) : null);
+    dialog.addEventListener("close", end, { once: true });
+  });
+}
+
+export const confirmed = (title, yes) => open(title, yes, null);
+export const asked = (title, value) => open(title, t("save"), value);
+export const shown = (title, value, yes) => open(title, yes, value, true);
