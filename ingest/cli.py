@@ -6,6 +6,7 @@ stderr. Exit status: 0 done, 1 failed, 2 wrong usage or configuration.
 
 import argparse
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -45,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         errors.print("ingest: stopped. What was stored stays; run it again to go on.")
         return 130
+    except BrokenPipeError:  # the reader of a pipe went away, as `head` does; nothing more is written, at the end neither
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def entry() -> None:

@@ -6,6 +6,7 @@ Results go to stdout (one JSON object a line with --json), messages to stderr. E
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -30,8 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return fail("stopped.", 130)
     except BrokenPipeError:  # the reader of a pipe went away, as `head` does
-        sys.stderr.close()
-        return 0
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def entry() -> None:

@@ -26,7 +26,7 @@ from tests.integration.hostile import read_and_list_modules, read_and_obey
 from tests.integration.test_ingest_folder import contents
 
 SIZES = ChunkerSettings(max_tokens=60, max_words=60, min_tokens=10, max_context_tokens=10)
-LIMITS = ReadLimits(timeout_s=1.0, max_memory_mb=128, max_text_chars=50_000, workers=2)
+LIMITS = ReadLimits(timeout_s=2.0, max_memory_mb=128, max_text_chars=50_000, workers=2)
 
 
 def zipped(parts: dict[str, str]) -> bytes:
@@ -62,8 +62,8 @@ HARM = {
     "!exit 3": (LoadError, "broke the program that reads it (exit status 3). Save it anew"),
     "!segfault": (LoadError, "broke the program that reads it (SIGSEGV). Save it anew"),
     "!kill": (ReadInterrupted, "The next run tries again"),
-    "!loop": (LimitPassed, "took longer than 1 s to read. Split it or save it anew, or raise loader.timeout_s"),
-    "!loop-in-c": (LimitPassed, "took longer than 1 s to read"),
+    "!loop": (LimitPassed, "took longer than 2 s to read. Split it or save it anew, or raise loader.timeout_s"),
+    "!loop-in-c": (LimitPassed, "took longer than 2 s to read"),
     "!grow": (LimitPassed, "needed more than 128 MB of memory. Split it, or raise loader.max_memory_mb"),
     "!ask-for-a-terabyte": (LimitPassed, "needed more than 128 MB of memory"),
     "!raise": (LoadError, "met a fault of this program: RuntimeError at hostile.py:"),
@@ -91,7 +91,7 @@ def test_whatever_a_file_does_costs_that_file_alone(tmp_path, monkeypatch):
 def test_what_waits_for_ever_may_be_read_by_another_run(tmp_path):
     error = told(requests(tmp_path / "docs", {"a.txt": "!sleep 600"}))["a.txt"]
     assert isinstance(error, ReadInterrupted)
-    assert "did not get on for 5 s" in str(error)
+    assert "did not get on for 10 s" in str(error)
 
 
 def test_errors_keep_their_class_and_words_on_the_way(tmp_path):
@@ -250,6 +250,7 @@ def test_the_journal_keeps_what_lasts_and_tries_again_what_may_pass(run, tmp_pat
     requests(tmp_path / "docs", {"good.txt": "Good.", "slow.txt": "!loop", "crash.txt": "!exit 1", "killed.txt": "!kill"})
     parts = {"one.txt": "One.", "killed.txt": "!kill", "long.txt": "y" * 50_001}
     (tmp_path / "docs" / "a.zip").write_bytes(zipped(parts))
+    time.sleep(0.1)  # a file written a moment ago is read again at the next run: another write could leave the same time
     first = run()
     failed = {"slow.txt", "crash.txt", "killed.txt", "a.zip!/killed.txt", "a.zip!/long.txt"}
     assert set(first.failed) == failed
@@ -263,11 +264,11 @@ def test_the_journal_keeps_what_lasts_and_tries_again_what_may_pass(run, tmp_pat
     assert (second.added, second.changed, second.removed) == ([], [], [])
 
     wider: list[Step] = []
-    third = run(limits=ReadLimits(timeout_s=2.0, max_memory_mb=128, max_text_chars=60_000), listen=wider.append)
+    third = run(limits=ReadLimits(timeout_s=3.0, max_memory_mb=128, max_text_chars=60_000), listen=wider.append)
     assert [step.document for step in wider if step.stage == "open"] == ["a.zip", "killed.txt", "slow.txt"]
     assert third.added == ["a.zip!/long.txt"]
     assert set(third.failed) == failed - {"a.zip!/long.txt"}
-    assert "longer than 2 s" in third.failed["slow.txt"]
+    assert "longer than 3 s" in third.failed["slow.txt"]
 
 
 def test_what_could_be_read_before_and_no_longer_can_is_gone(run, tmp_path):
