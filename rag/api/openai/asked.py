@@ -15,9 +15,10 @@ from rag.api.openai.names import PLAIN, Link
 from rag.api.openai.writing import RULE, Writer
 from rag.api.services import Services
 from rag.questions import checked_question
+from rag.structured import require_writer
 
 _EFFORTS = {"none": "low", "minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
-NO_SCHEMA = "an answer is text whose claims are checked; they are objects in `grounding`, beside it"
+_NO_FORM = "a form other than `text` and `json_schema` says nothing of what the JSON is to hold. Name a schema"
 _TEXT_PARTS = ("text", "input_text", "output_text", "refusal")
 
 
@@ -44,10 +45,12 @@ class Asked(Narrowed, Loose):
     stream: bool | None = False
     list_sources: bool | None = Field(default=None, description="number citations in the text and list their sources")
 
-    def query(self, messages: Sequence[Message], effort: str | None, services: Services) -> Query:
-        """The question of a conversation: what its user said last, with the turns before it.
+    def query(
+        self, messages: Sequence[Message], effort: str | None, schema: dict[str, Any] | None, services: Services
+    ) -> Query:
+        """The question of a conversation: what its user said last, with the turns before it; `schema` as `schema_of` gives it.
 
-        Raises: ApiError when nobody asks, or it holds what cannot be read; QuestionError.
+        Raises: ApiError when nobody asks, or it holds what cannot be read; QuestionError; SchemaError.
         """
         turns = [(message.role, text_of(message.content)) for message in messages if message.role in ("user", "assistant")]
         while turns and turns[-1][0] != "user":
@@ -57,7 +60,10 @@ class Asked(Narrowed, Loose):
         question = checked_question(turns.pop()[1], services.engine.max_question_chars)
         earlier = [Turn(role=role, text=_said(text)[:MAX_TURN_CHARS]) for role, text in turns[-MAX_TURNS:]]
         narrowed = {name: getattr(self, name) for name in Narrowed.model_fields}
-        return Query(question=question, turns=earlier, policy=self.policy, effort=_effort(effort), **narrowed)
+        query = Query(question=question, turns=earlier, policy=self.policy, effort=_effort(effort), schema=schema, **narrowed)
+        if query.answer_schema() is not None:
+            require_writer(services.engine.generator)
+        return query
 
     def writer(self, services: Services, link: Link, *, with_sources: bool, max_tokens: int | None) -> Writer:
         """A writer of the answer as the body wants it; `with_sources` where it does not say."""
@@ -82,6 +88,21 @@ def text_of(content: str | Sequence[dict[str, Any]] | None) -> str:
             "unsupported", f"cannot read a part of type `{str(wrong)[:40]}`: only text is read. Send text.", param="messages"
         )
     return "\n".join(_words(part) for part in content)
+
+
+def schema_of(form: Any, field: str) -> dict[str, Any] | None:
+    """The JSON Schema of a response format, None for text; `strict` is taken for true.
+
+    Raises: ApiError when it is another form, or has no schema.
+    """
+    if not isinstance(form, dict) or form.get("type", "text") == "text":
+        return None
+    refuse(form["type"] != "json_schema", field, _NO_FORM)
+    named = form.get("json_schema", form)
+    schema = named.get("schema") if isinstance(named, dict) else None
+    if not isinstance(schema, dict):
+        raise ApiError("unsupported", f"cannot take `{field}`: it has no `schema` that is an object. Add one.", param=field)
+    return schema
 
 
 def n_tokens(services: Services, text: str) -> int:

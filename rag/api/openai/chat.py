@@ -16,7 +16,7 @@ from rag.api.asking import answering
 from rag.api.auth import Asker, Caller
 from rag.api.errors import GUARDED, ClientLeft, openai_shape, responses, told
 from rag.api.openai import examples
-from rag.api.openai.asked import NO_SCHEMA, Asked, Loose, Message, n_tokens, refuse, refuse_forced_tool
+from rag.api.openai.asked import Asked, Loose, Message, n_tokens, refuse, refuse_forced_tool, schema_of
 from rag.api.openai.names import MODEL, linker, new_id
 from rag.api.openai.writing import Cited, Piece, Told
 from rag.api.services import Services, Wired
@@ -50,10 +50,8 @@ class Chat(Asked):
 
         Raises: ApiError.
         """
-        kind = (self.response_format or {}).get("type", "text")
         refuse(self.n not in (None, 1), "n", "a question has one answer")
         refuse(bool(self.logprobs), "logprobs", "an answer is checked, not sampled")
-        refuse(kind != "text", "response_format", NO_SCHEMA)
         refuse("audio" in (self.modalities or []), "modalities", "an answer is text")
         refuse_forced_tool(self.tool_choice)
 
@@ -72,10 +70,11 @@ class _Completion:
         end = parts[-1]
         assert isinstance(end, Told)
         text = "".join(piece.text for piece in pieces)
+        is_refused = any(piece.is_refusal for piece in pieces)
         message = {
             "role": "assistant",
-            "content": text,
-            "refusal": None,
+            "content": None if is_refused else text,
+            "refusal": text if is_refused else None,
             "annotations": _annotations([cited for piece in pieces for cited in piece.cited], 0),
         }
         choice = {"index": 0, "message": message, "finish_reason": _reason(end), "logprobs": None}
@@ -97,7 +96,9 @@ class _Completion:
 @router.post(
     "/chat/completions",
     summary="Answer a conversation",
-    responses=responses(*GUARDED, "unsupported", "question", "overloaded", "rag", "generator", "stopped", is_openai=True)
+    responses=responses(
+        *GUARDED, "unsupported", "question", "schema", "overloaded", "rag", "generator", "stopped", is_openai=True
+    )
     | {
         200: {
             "description": "the completion, or chunks of it; `grounding` is the answer object of POST /query",
@@ -111,9 +112,10 @@ class _Completion:
 async def complete(body: Chat, request: Request, caller: Asker, services: Wired) -> Response:
     """Answer what the user said last. Instructions of other roles are taken, and change nothing of how answers are made."""
     body.require_possible()
-    query = body.query(body.messages, body.reasoning_effort, services)
+    schema = schema_of(body.response_format, "response_format")
+    query = body.query(body.messages, body.reasoning_effort, schema, services)
     limit = body.max_completion_tokens or body.max_tokens
-    writer = body.writer(services, linker(request), with_sources=True, max_tokens=limit)
+    writer = body.writer(services, linker(request), with_sources=schema is None, max_tokens=limit)
 
     def work(stop: Stop) -> Generator[str | Piece | Told, None, None]:
         return writer.write(answering(services, caller, query, stop))
@@ -139,7 +141,7 @@ async def _events(
                 text += part.text
                 annotations = {"annotations": _annotations(part.cited, n_cited)} if part.cited else {}
                 n_cited += len(part.cited)
-                yield data(completion.chunk({"content": part.text, **annotations}))
+                yield data(completion.chunk({"refusal" if part.is_refusal else "content": part.text, **annotations}))
             elif isinstance(part, Told):
                 yield data(completion.chunk({}, _reason(part), grounding=part.answer.to_json()))
                 if completion.with_usage:

@@ -37,6 +37,11 @@ class Reply:
         """The text as far as it is written."""
         return "".join(piece.text for piece in self.pieces)
 
+    @property
+    def is_refusal(self) -> bool:
+        """True where words stand for the JSON that was wanted."""
+        return any(piece.is_refusal for piece in self.pieces)
+
     def take(self, part: str | Piece | Told, usage: Json | None = None) -> None:
         """Take in what has come; `usage` comes with the end."""
         if isinstance(part, Piece):
@@ -80,7 +85,9 @@ class Reply:
         return {"type": "message", "id": identity, "status": status, "role": "assistant", "content": list(content)}
 
     def part(self) -> Json:
-        """The content of the answer: its text with citations."""
+        """The content of the answer: its text with citations, or a refusal where JSON was wanted and there is none."""
+        if self.is_refusal:
+            return {"type": "refusal", "refusal": self.text}
         annotations = [self.annotation(cited) for piece in self.pieces for cited in piece.cited]
         return {"type": "output_text", "text": self.text, "annotations": annotations, "logprobs": []}
 
@@ -137,10 +144,15 @@ class EventWriter:
         yield self._event("response.file_search_call.completed", output_index=_SEARCH, item_id=item["id"])
         yield self._event("response.output_item.done", output_index=_SEARCH, item=item)
         yield self._event("response.output_item.added", output_index=_MESSAGE, item=self._reply.message("in_progress"))
-        empty = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
+        empty: Json = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
+        if self._reply.is_refusal:
+            empty = {"type": "refusal", "refusal": ""}
         yield self._event("response.content_part.added", **self._place(), part=empty)
 
     def _piece(self, piece: Piece) -> Iterator[Json]:
+        if piece.is_refusal:
+            yield self._event("response.refusal.delta", **self._place(), delta=piece.text)
+            return
         yield self._event("response.output_text.delta", **self._place(), delta=piece.text, logprobs=[])
         for cited in piece.cited:
             more = {"annotation_index": self._n_cited, "annotation": self._reply.annotation(cited)}
@@ -151,7 +163,10 @@ class EventWriter:
         response = self._reply.whole()
         item = response["output"][_MESSAGE]
         text = self._reply.text
-        yield self._event("response.output_text.done", **self._place(), text=text, logprobs=[])
+        if self._reply.is_refusal:
+            yield self._event("response.refusal.done", **self._place(), refusal=text)
+        else:
+            yield self._event("response.output_text.done", **self._place(), text=text, logprobs=[])
         yield self._event("response.content_part.done", **self._place(), part=item["content"][0])
         yield self._event("response.output_item.done", output_index=_MESSAGE, item=item)
         yield self._event(f"response.{response['status']}", response=response)

@@ -19,7 +19,7 @@ from rag.api.auth import Asker, Caller
 from rag.api.errors import GUARDED, ApiError, ClientLeft, openai_shape, responses, told
 from rag.api.examples import shown
 from rag.api.openai import examples
-from rag.api.openai.asked import NO_SCHEMA, Asked, Loose, Message, refuse, refuse_forced_tool
+from rag.api.openai.asked import Asked, Loose, Message, refuse, refuse_forced_tool, schema_of
 from rag.api.openai.chat import usage_of
 from rag.api.openai.files import After, Limit, Order, cut
 from rag.api.openai.names import linker, new_id
@@ -63,8 +63,6 @@ class Ask(Asked):
 
         Raises: ApiError.
         """
-        form = (self.text or {}).get("format")
-        refuse(isinstance(form, dict) and form.get("type", "text") != "text", "text", NO_SCHEMA)
         refuse(bool(self.background), "background", "an answer is waited for")
         refuse(self.conversation is not None, "conversation", "there are none; previous_response_id goes on with a response")
         refuse(self.prompt is not None, "prompt", "there are no stored prompts")
@@ -93,7 +91,7 @@ class Ask(Asked):
             "store": self.store is not False,
             "temperature": None,
             "top_p": None,
-            "text": {"format": {"type": "text"}},
+            "text": {"format": (self.text or {}).get("format") or {"type": "text"}},
             "tool_choice": "auto",
             "tools": [tool for tool in self.tools if tool.get("type") in ("file_search", "function")],
             "truncation": "disabled",
@@ -152,7 +150,7 @@ class _Work:
 
 
 _ERRORS = responses(
-    *GUARDED, "unsupported", "not_found", "question", "overloaded", "rag", "generator", "stopped", is_openai=True
+    *GUARDED, "unsupported", "not_found", "question", "schema", "overloaded", "rag", "generator", "stopped", is_openai=True
 )
 
 
@@ -176,7 +174,8 @@ async def respond(body: Ask, request: Request, caller: Asker, services: Wired) -
     previous = body.previous_response_id
     before = _kept(previous, services, caller, "previous_response_id") if previous else None
     turns = [Message(role=role, content=text) for role, text in before.turns[-MAX_TURNS:]] if before else []
-    query = body.query([*turns, *body.messages()], body.reasoning.effort if body.reasoning else None, services)
+    schema = schema_of((body.text or {}).get("format"), "text")
+    query = body.query([*turns, *body.messages()], body.reasoning.effort if body.reasoning else None, schema, services)
     with_results, with_urls = _RESULTS in (body.include or []), body.citations == "url"
     reply = Reply(new_id("resp_"), int(time.time()), query.question, body.echo(), with_results, with_urls)
     work = _Work(

@@ -48,10 +48,11 @@ class Cited:
 
 @dataclass(frozen=True)
 class Piece:
-    """The next piece of the text, with the citations of the claim that ends in it."""
+    """The next piece of the text, with the citations of the claim that ends in it; a refusal stands where JSON was wanted."""
 
     text: str
     cited: tuple[Cited, ...] = ()
+    is_refusal: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,12 +87,25 @@ class Writer:
                     yield event[1]
                 elif event[0] == "claim":
                     # An unchecked draft is shown as it is, with whatever stands between its claims: that comes at its end.
-                    if self.policy != "off":
+                    # JSON is told whole, so that it is JSON.
+                    if self.policy != "off" and not event[1].field:
                         told[event[1].text] += 1
                         yield from self._claim(event[1], separator(self._last, event[1].text) if self._last else "")
                 else:
-                    yield from self._rest(event[1], bool(told))
+                    yield from self._rest(event[1], bool(told)) if event[1].schema is None else self._json(event[1])
                     yield Told(event[1], self.is_cut)
+
+    def _json(self, answer: Answer) -> Iterator[Piece]:
+        """The JSON of an answer, whole or not at all, and nothing beside it; words where there is none."""
+        if answer.abstained:
+            yield self._add(Piece(answer.text, is_refusal=True))
+        elif self._fits(answer.text):
+            cited = (
+                Cited(claim, citation, self._number(citation), claim.start, claim.end, self.link(citation))
+                for claim in answer.claims
+                for citation in claim.citations
+            )
+            yield self._add(Piece(answer.text, tuple(cited)))
 
     def _rest(self, answer: Answer, is_told: bool) -> Iterator[Piece]:
         """What could not be told before the answer was complete, and the list of sources."""
