@@ -18,15 +18,15 @@ from rag.pipeline import Engine
 from rag.retriever import Retriever, RetrieverSettings
 
 
-def build_retriever(config: RagConfig, embedder: Embedder | None = None) -> Retriever:
-    """Open the store and make its retriever.
+def build_retriever(config: RagConfig, embedder: Embedder | None = None, network: CrossEncoder | None = None) -> Retriever:
+    """Open the store and make its retriever; `network` is the shipped one where it is loaded already.
 
     Raises: StoreMissing, StoreMismatch.
     """
     embedder = embedder or config.embedder.embedder()
     store = Store.open(Path(config.store.path), embedder=embedder.name)
     settings = RetrieverSettings(**config.retriever.model_dump(exclude={"top_k"}))
-    return Retriever(store, embedder, settings)
+    return Retriever(store, embedder, settings, network or CrossEncoder())
 
 
 def build_support_model(config: RagConfig, network: CrossEncoder | None = None) -> SupportModel:
@@ -99,7 +99,7 @@ def build_engine(config: RagConfig, embedder: Embedder | None = None) -> Engine:
         network=network,
     )
     return Engine(
-        retriever=build_retriever(config, embedder),
+        retriever=build_retriever(config, embedder, network),
         generator=build_generator(config.generator, quoter, build_monitor(config)),
         quoter=quoter,
         checker=build_checker(config, network),

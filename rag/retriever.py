@@ -2,7 +2,8 @@
 
 Both searches give candidates; every candidate gets both scores, each is standardised over the question's own candidates, and
 the weighted sum ranks them. Adding standardised scores keeps how far ahead a passage is, which rank fusion throws away
-(data/results/retrieval-experiments.md). Chunks of a document that the question names are preferred (`rag.openings`).
+(data/results/retrieval-experiments.md). Chunks of a document that the question names are preferred (`rag.openings`), and the
+best are read again (`rag.reranker`).
 """
 
 import fnmatch
@@ -25,7 +26,9 @@ from ingest.serving import EXACT_BELOW, Scope, Serving, ServingIndex
 from ingest.snapshot import Snapshot
 from ingest.store import Store, Version
 from rag.answers import Passage
+from rag.crossencoder.runtime import CrossEncoder
 from rag.openings import OPENING_CHARS, Opening, Openings
+from rag.reranker import Reranker
 
 _TRIES = 3
 
@@ -35,7 +38,8 @@ class RetrieverSettings:
     """`dense_weight` in [0, 1] is the share of the dense score; `dense_weight_unknown` in languages foreign to the embedder.
 
     `dense_weight_across`: where the store has nothing in the language of the question, so that words can hardly match.
-    `exact_below`: number of chunks from which the dense search is approximate.
+    `exact_below`: number of chunks from which the dense search is approximate. `rerank`: how many passages are read with the
+    question, where the store has texts in its language.
     """
 
     n_candidates: int = 100
@@ -43,6 +47,7 @@ class RetrieverSettings:
     dense_weight_unknown: float = 0.15
     dense_weight_across: float = 0.7
     exact_below: int = EXACT_BELOW
+    rerank: int = 8
 
 
 @dataclass(frozen=True)
@@ -102,12 +107,20 @@ class Retriever:
     """
 
     name = "dense+bm25"
-    version = "2"
+    version = "3"
 
-    def __init__(self, store: Store, embedder: Embedder, settings: RetrieverSettings | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        embedder: Embedder,
+        settings: RetrieverSettings | None = None,
+        network: CrossEncoder | None = None,
+    ) -> None:
+        """Search `store`; `network` reads passages again, without it the order is that of the scores."""
         self._store = store
         self._embedder = embedder
         self.settings = settings or RetrieverSettings()
+        self._reranker = Reranker(network, self.settings.rerank) if network is not None and self.settings.rerank else None
         self._view: _View | None = None
         self._serving = Serving(self.settings.exact_below, embedder.encode_queries)
         self._lock = threading.Lock()
@@ -117,7 +130,7 @@ class Retriever:
     ) -> list[Passage]:
         """Return the best passages, best first; fewer than `top_k` only where the store (or the filter) has no more.
 
-        Raises: StoreError.
+        Raises: StoreError, CheckerError.
         """
         language = language or detect_language(question)
         for _ in range(_TRIES):
@@ -147,9 +160,11 @@ class Retriever:
                 identity: score + bonus.get(name, 0.0)
                 for (identity, score), name in zip(scores.items(), documents, strict=True)
             }
-        best = sorted(scores, key=lambda identity: (-scores[identity], identity))[:top_k]
+        reranker = self._reranker if language in view.index.languages else None
+        n_best = max(top_k, reranker.n if reranker else 0)
+        best = sorted(scores, key=lambda identity: (-scores[identity], identity))[:n_best]
         chunks = view.snapshot.chunks(best)
-        return [
+        found = [
             _passage(
                 chunks[identity],
                 view.snapshot.states[chunks[identity].document],
@@ -160,6 +175,7 @@ class Retriever:
             )
             for rank, identity in enumerate((identity for identity in best if identity in chunks), start=1)
         ]
+        return (reranker.ranked(question, found) if reranker else found)[:top_k]
 
     def document(self, name: str, filters: Filters | None = None) -> tuple[Document, FileState] | None:
         """Return a stored document whole, None if there is none of that name or the filter does not admit it."""

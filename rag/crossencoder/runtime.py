@@ -5,7 +5,7 @@ The weights are `weights.onnx` beside this file; `MODEL_CARD.md` says what they 
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -20,6 +20,7 @@ from rag.crossencoder.inputs import Pair
 from rag.errors import CheckerError
 
 Floats = NDArray[np.float32]
+_REMEMBERED = 256  # pairs
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,14 @@ class CrossEncoder:
         Raises: CheckerError when the weights cannot be loaded.
         """
         if len(pairs) < 2:
-            return [self._read(given) for given in pairs]
+            return [self._remembered(given) for given in pairs]
         _ = self._session  # loaded once, before the threads ask for it
-        return list(self._pool.map(self._read, pairs))
+        return list(self._pool.map(self._remembered, pairs))
+
+    @cached_property
+    def _remembered(self) -> Callable[[Pair], Read]:
+        """What was read a moment ago, as a passage is in searching and again in quoting, is not read twice."""
+        return lru_cache(maxsize=_REMEMBERED)(self._read)
 
     def _read(self, given: Pair) -> Read:
         ids = np.array([given.ids], dtype=np.int64)

@@ -73,13 +73,14 @@ def evaluated(name: str, options: argparse.Namespace, parts: Sequence[str]) -> d
 
 
 def prepared_store(name: str, bench: Path, stores: Path, corpus: Path | None = None) -> tuple[Path, float | None]:
-    """The store of a set, made from `corpus` or the set's own, and the seconds that took, None where it was there already."""
+    """The store of a set, made from `corpus` or the set's own, and the seconds that took, None where it was begun before."""
     store = stores / name
+    is_new = False
     try:
         Store.open(store, embedder=RagConfig().embedder.model)
-        return store, None
     except StoreError:
         shutil.rmtree(store, ignore_errors=True)
+        is_new = True
     corpus = corpus or bench / name / "corpus"
     if not corpus.is_dir():
         unpacked = stores / "corpora" / name
@@ -89,5 +90,5 @@ def prepared_store(name: str, bench: Path, stores: Path, corpus: Path | None = N
     store.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     command = [sys.executable, "-m", "ingest.cli", str(corpus), "--store", str(store), "--json"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return store, round(time.monotonic() - started, 1)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # also completes one whose making was broken off
+    return store, round(time.monotonic() - started, 1) if is_new else None

@@ -7,6 +7,7 @@ from ingest.chunker import ChunkerSettings
 from ingest.pipeline import ingest_folder
 from ingest.store import Store
 from ingest.vector_index import VectorIndex
+from rag.crossencoder.runtime import CrossEncoder
 from rag.retriever import Filters, Retriever
 
 TEXTS = {
@@ -51,6 +52,17 @@ def test_a_search_gives_as_many_as_there_are_and_ranks_them(retriever):
     assert [passage.rank for passage in passages] == list(range(1, len(TEXTS) + 1))
     assert len({passage.chunk for passage in passages}) == len(TEXTS)
     assert [p.score for p in passages] == sorted((p.score for p in passages), reverse=True)
+
+
+def test_reading_again_keeps_all_and_the_best_do_not_hang_on_how_many_are_wanted(tmp_path, retriever, fake_embedder):
+    reading = Retriever(Store.open(tmp_path / "store"), fake_embedder, network=CrossEncoder())
+    question = "How many litres does the pump deliver?"
+    found = reading.search(question, 4)
+    assert {passage.chunk for passage in found} == {passage.chunk for passage in retriever.search(question, 4)}
+    assert found[0].document == "en/pump.md"
+    assert [(p.chunk, p.score) for p in reading.search(question, 2)] == [(p.chunk, p.score) for p in found[:2]]
+    german = "Wie viele Liter liefert die Pumpe in einem Jahr?"  # of which the store has nothing to be read
+    assert [p.score for p in reading.search(german, 4)] == [p.score for p in retriever.search(german, 4)]
 
 
 def test_a_filter_is_applied_before_ranking(retriever):
