@@ -35,6 +35,8 @@ Stage = Literal["retrieve", "generate", "check", "repair", "quote"]
 # What happens on the way to an answer, as `rag.streaming` hands it out.
 Event = tuple[Literal["status"], Stage] | tuple[Literal["claim"], Claim] | tuple[Literal["answer"], Answer]
 Value = TypeVar("Value")
+# Takes a stage that is over, when it began and when it ended, in nanoseconds since 1970.
+OnLap = Callable[[str, int, int], None]
 Steps = Generator[Event, None, Value]
 
 
@@ -45,6 +47,7 @@ class Engine:
     `min_confidence`: confidence below which it abstains; None leaves that to the quoting generator's own threshold. `policy`
     says what becomes of unsupported claims, `repair` whether "strict" first asks the generator to correct them,
     `rewrite_followups` whether it is asked to rewrite a question that follows others before anything is searched for.
+    `on_lap` is told of every stage.
     """
 
     retriever: Retriever
@@ -58,22 +61,27 @@ class Engine:
     policy: Policy = "strict"
     repair: bool = True
     rewrite_followups: bool = True
+    on_lap: OnLap | None = None
 
 
 @dataclass
 class _Clock:
     """Milliseconds by stage."""
 
+    on_lap: OnLap | None = None
     started: float = field(default_factory=time.perf_counter)
     stages: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def lap(self, stage: str) -> Iterator[None]:
-        since = time.perf_counter()
+        began, since = time.time_ns(), time.perf_counter()
         try:
             yield
         finally:
-            self.stages[stage] = self.stages.get(stage, 0.0) + (time.perf_counter() - since) * 1000
+            took = time.perf_counter() - since
+            self.stages[stage] = self.stages.get(stage, 0.0) + took * 1000
+            if self.on_lap is not None:
+                self.on_lap(stage, began, began + round(took * 1e9))
 
     def total(self) -> dict[str, float]:
         return {**self.stages, "total": (time.perf_counter() - self.started) * 1000}
@@ -145,7 +153,7 @@ def considering(engine: Engine, question: str, options: Options, write: Write) -
     """
     question = checked_question(question, engine.max_question_chars)
     policy = options.policy or engine.policy
-    clock, schema = _Clock(), options.schema
+    clock, schema = _Clock(engine.on_lap), options.schema
     if schema is not None:
         require_writer(engine.generator)
     language = detect_language(question)

@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import date
 from typing import Any, Literal
 
@@ -170,7 +171,8 @@ def answering(
     options = Options(turns, filters, body.top_k, uuid.uuid4().hex, body.policy, body.effort, body.answer_schema())
     seen: list[str] = []
     try:
-        with closing(answer_events(stoppable(services.engine, stop), body.question, options)) as events:
+        engine = replace(stoppable(services.engine, stop), on_lap=caller.span.lap)
+        with closing(answer_events(engine, body.question, options)) as events:
             for event in events:
                 stop.check()
                 if event[0] == "claim":
@@ -178,6 +180,7 @@ def answering(
                 elif event[0] == "answer":
                     seen += [name for claim in (*event[1].claims, *event[1].withheld) for name in documents_of(claim)]
                     services.metrics.count(event[1])
+                    caller.span.answered(event[1])
                     if event[1].abstained and event[1].reason != "generator_failed":
                         services.unanswered.add(body.question, event[1].reason or "")
                     if body.conversation:
