@@ -51,7 +51,7 @@ class Filters:
 
     `documents`: names or globs such as `policies/*`; `languages`: codes such as `es`; `types`: suffixes such as `pdf`;
     `sources`: names of sources; `since` and `until`: days (UTC) between which the file was last changed, both included.
-    `readable` is what whoever asks may see (`rag.access`); None is everything.
+    `readable` is what whoever asks may see (`rag.access`); None is everything. Passages below `min_score` are not found.
     """
 
     documents: tuple[str, ...] = ()
@@ -61,6 +61,7 @@ class Filters:
     readable: Callable[[FileState], bool] | None = None
     since: date | None = None
     until: date | None = None
+    min_score: float | None = None
 
     def __bool__(self) -> bool:
         return self != Filters()
@@ -147,7 +148,9 @@ class Retriever:
                 identity: score + bonus.get(name, 0.0)
                 for (identity, score), name in zip(scores.items(), documents, strict=True)
             }
-        best = sorted(scores, key=lambda identity: (-scores[identity], identity))[:top_k]
+        least = float("-inf") if filters.min_score is None else filters.min_score
+        found = (identity for identity, score in scores.items() if score >= least)
+        best = sorted(found, key=lambda identity: (-scores[identity], identity))[:top_k]
         chunks = view.snapshot.chunks(best)
         return [
             _passage(

@@ -157,15 +157,20 @@ async def search(body: Search, request: Request, caller: Asker, services: Wired)
 
 
 def answering(
-    services: Services, caller: Caller, body: Query, stop: Stop, wanted: Readable | None = None
+    services: Services,
+    caller: Caller,
+    body: Query,
+    stop: Stop,
+    wanted: Readable | None = None,
+    min_score: float | None = None,
 ) -> Generator[Event, None, None]:
     """The events of one answer; whatever was shown is in the audit log, also where it was broken off.
 
-    `wanted` restricts it to some documents, of those that the caller may read.
+    `wanted` restricts it to some documents, of those that the caller may read, `min_score` to passages of such a score.
     """
     # Asked again, as the question may have waited for its turn: a right that was taken away meanwhile is gone.
     readable = both(services.rights.readable(caller.principal), wanted)
-    filters = body.filters(readable)
+    filters = replace(body.filters(readable), min_score=min_score)
     said = turns_of(services, caller.principal, body.conversation, readable) if body.conversation else []
     turns = [*said, *body.pairs()]
     options = Options(turns, filters, body.top_k, uuid.uuid4().hex, body.policy, body.effort, body.answer_schema())
