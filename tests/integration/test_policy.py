@@ -24,6 +24,7 @@ from rag.generators.quote import QuoteGenerator
 from rag.pipeline import Engine, answer, consider
 from rag.questions import Options
 from rag.retriever import Retriever
+from rag.stopping import Stop, stoppable
 from rag.streaming import answer_events
 from rag.verification import verify
 
@@ -509,6 +510,16 @@ def test_a_first_question_and_a_generator_that_cannot_are_not_asked_to_rewrite(e
     quoted = answer(engine(), "And in Rome?", Options(TURNS))
     assert not any(request.is_rewrite for request in (*requests, *plain_writer.generator.requests))
     assert quoted.receipt["drafts"] == []
+
+
+def test_an_answer_that_can_be_stopped_has_its_question_rewritten_too(engine):
+    class Both(Streamer):
+        can_rewrite = True
+
+    built = engine(generator=Both("What is the hotel limit in Rome?", IN_ROME))
+    result = answer(stoppable(built, Stop(60)), "And in Rome?", Options(TURNS))
+    assert [request.is_rewrite for request in built.generator.requests] == [True, False]
+    assert result.text == plain(IN_ROME)
 
 
 def test_a_stream_is_of_the_same_answer_and_tokens_of_the_rewriting_count(engine):
