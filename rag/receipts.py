@@ -10,7 +10,8 @@
     passages           ids of the passages that were retrieved
     schema             of an answer that is JSON: the digest of its schema, and pointers to what that dictates
     drafts             how each draft was written, where the generator tells: tokens of prompt, output and reasoning, what was
-                       left out of the prompt, markers that name nothing, and the problem if there was no text
+                       left out of the prompt, markers that name nothing, and the problem if there was no text; before them,
+                       with `step`, a follow-up question as the generator rewrote it, or why that was not used
 
 A digest has no key: it shows an answer that was changed by accident or by hand, not one by somebody who also renews the digest.
 """

@@ -56,7 +56,7 @@ class Filters:
 
     `documents`: names or globs such as `policies/*`; `languages`: codes such as `es`; `types`: suffixes such as `pdf`;
     `sources`: names of sources; `since` and `until`: days (UTC) between which the file was last changed, both included.
-    `readable` is what whoever asks may see (`rag.access`); None is everything.
+    `readable` is what whoever asks may see (`rag.access`); None is everything. Passages below `min_score` are not found.
     """
 
     documents: tuple[str, ...] = ()
@@ -66,6 +66,7 @@ class Filters:
     readable: Callable[[FileState], bool] | None = None
     since: date | None = None
     until: date | None = None
+    min_score: float | None = None
 
     def __bool__(self) -> bool:
         return self != Filters()
@@ -175,7 +176,8 @@ class Retriever:
             )
             for rank, identity in enumerate((identity for identity in best if identity in chunks), start=1)
         ]
-        return (reranker.ranked(question, found) if reranker else found)[:top_k]
+        ranked = (reranker.ranked(question, found) if reranker else found)[:top_k]
+        return [passage for passage in ranked if filters.min_score is None or passage.score >= filters.min_score]
 
     def document(self, name: str, filters: Filters | None = None) -> tuple[Document, FileState] | None:
         """Return a stored document whole, None if there is none of that name or the filter does not admit it."""

@@ -59,6 +59,7 @@ class _Stoppable:
         self.version = getattr(generator, "version", None)
         self.can_repair = getattr(generator, "can_repair", False)
         self.can_fill = getattr(generator, "can_fill", False)
+        self.can_rewrite = getattr(generator, "can_rewrite", False)
 
     def generate(self, request: Request) -> Draft:
         self._stop.check()

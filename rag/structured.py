@@ -17,7 +17,7 @@ from rag.answers import Answer, Claim, Judgement, Passage
 from rag.confidence import answer_confidence
 from rag.drafts import Desk
 from rag.errors import GeneratorError, SchemaError
-from rag.generators import Draft, Earlier, Generator, can_fill, can_repair
+from rag.generators import Draft, Earlier, Generator, can_fill, can_repair, with_account
 from rag.outgoing import link_cuts, plain
 from rag.phrases import leans_on_context
 from rag.schema import AnswerSchema, Fault, fitted
@@ -67,7 +67,7 @@ def filling(work: "Work", base: Answer, schema: AnswerSchema, write: "Write") ->
     yield "status", "generate"
     with work.clock.lap("generate"):
         draft, _ = yield from write(work.engine.generator, work.request, work.desk, work.policy)
-    base = replace(base, draft=plain(draft.text), accounts=(draft.account,) if draft.account else ())
+    base = replace(base, draft=plain(draft.text), accounts=with_account(base.accounts, draft))
     if draft.failure:
         return replace(base, reason="generator_failed"), (), ""
     read = _read(draft, work.desk, schema)
@@ -92,8 +92,7 @@ def _repaired(work: "Work", base: Answer, first: Draft, read: _Read, schema: Ans
             second = work.engine.generator.generate(replace(work.request, earlier=earlier))
     except GeneratorError:
         return base, read
-    accounts = (*base.accounts, *([second.account] if second.account else []))
-    base = replace(base, redraft=plain(second.text), repaired=True, accounts=accounts)
+    base = replace(base, redraft=plain(second.text), repaired=True, accounts=with_account(base.accounts, second))
     again = _read(second, work.desk, schema)
     return base, read if again.filled is None and read.filled is not None else again
 

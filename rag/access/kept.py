@@ -65,6 +65,12 @@ class Shelf:
         turns = tuple((role, text) for role, text in json.loads(row["turns"]))
         return Kept(row["id"], turns, tuple(json.loads(row["documents"])), json.loads(row["body"]))
 
+    def change(self, principal: Principal, identity: str, body: Mapping[str, Any]) -> None:
+        """Keep another body under an id, if it is this principal's."""
+        with self._database.open() as db:
+            values = (json.dumps(body, ensure_ascii=False), identity, principal.name)
+            db.execute("update kept set body = ? where id = ? and principal = ?", values)
+
     def delete(self, principal: Principal, identity: str) -> bool:
         """Throw away what is kept under an id; False if there is nothing of this principal's."""
         with self._database.open() as db:

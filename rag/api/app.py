@@ -47,6 +47,7 @@ def build_app(services: Services) -> FastAPI:
         yield
         services.uploads.close()
         services.work.close()
+        services.spans.close()
 
     app = FastAPIOffline(
         docs_url=None,

@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import date
 from typing import Any, Literal
 
@@ -156,21 +157,27 @@ async def search(body: Search, request: Request, caller: Asker, services: Wired)
 
 
 def answering(
-    services: Services, caller: Caller, body: Query, stop: Stop, wanted: Readable | None = None
+    services: Services,
+    caller: Caller,
+    body: Query,
+    stop: Stop,
+    wanted: Readable | None = None,
+    min_score: float | None = None,
 ) -> Generator[Event, None, None]:
     """The events of one answer; whatever was shown is in the audit log, also where it was broken off.
 
-    `wanted` restricts it to some documents, of those that the caller may read.
+    `wanted` restricts it to some documents, of those that the caller may read, `min_score` to passages of such a score.
     """
     # Asked again, as the question may have waited for its turn: a right that was taken away meanwhile is gone.
     readable = both(services.rights.readable(caller.principal), wanted)
-    filters = body.filters(readable)
+    filters = replace(body.filters(readable), min_score=min_score)
     said = turns_of(services, caller.principal, body.conversation, readable) if body.conversation else []
     turns = [*said, *body.pairs()]
     options = Options(turns, filters, body.top_k, uuid.uuid4().hex, body.policy, body.effort, body.answer_schema())
     seen: list[str] = []
     try:
-        with closing(answer_events(stoppable(services.engine, stop), body.question, options)) as events:
+        engine = replace(stoppable(services.engine, stop), on_lap=caller.span.lap)
+        with closing(answer_events(engine, body.question, options)) as events:
             for event in events:
                 stop.check()
                 if event[0] == "claim":
@@ -178,6 +185,7 @@ def answering(
                 elif event[0] == "answer":
                     seen += [name for claim in (*event[1].claims, *event[1].withheld) for name in documents_of(claim)]
                     services.metrics.count(event[1])
+                    caller.span.answered(event[1])
                     if event[1].abstained and event[1].reason != "generator_failed":
                         services.unanswered.add(body.question, event[1].reason or "")
                     if body.conversation:

@@ -18,6 +18,7 @@ from rag.access.principals import LOCAL, Principal, Scope
 from rag.access.rights import Readable
 from rag.api.errors import ApiError, request_id_of
 from rag.api.services import Services, Wired
+from rag.api.spans import RequestSpan
 
 COOKIE = "rag_session"
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -25,11 +26,15 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks in one request, and what they may read at this moment: a predicate, or None for everything."""
+    """Who asks in one request, and what they may read at this moment: a predicate, or None for everything.
+
+    `span` is the request's in a trace.
+    """
 
     principal: Principal
     request_id: str
     readable: Readable | None
+    span: RequestSpan
 
 
 def require(scope: Scope | None) -> Callable[[Request, Services], Awaitable[Caller]]:
@@ -45,7 +50,7 @@ def require(scope: Scope | None) -> Callable[[Request, Services], Awaitable[Call
         if principal.how != "anonymous":
             services.rates.take(principal.name)
         readable = await run_in_threadpool(services.rights.readable, principal)
-        return Caller(principal, request_id_of(request), readable)
+        return Caller(principal, request_id_of(request), readable, request.scope["rag.span"])
 
     caller.scope = scope or "any"  # type: ignore[attr-defined]  # a test sees by it which routes are guarded
     return caller

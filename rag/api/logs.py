@@ -4,7 +4,7 @@ import json
 import logging
 from datetime import UTC, datetime
 
-_NAME = "rag.api"
+_NAME, _TRACES = "rag.api", "opentelemetry"  # the latter says when spans cannot be sent
 
 
 class _Lines(logging.Formatter):
@@ -24,6 +24,7 @@ def start_log() -> None:
     """Write the log of the API to stderr from now on."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Lines())
-    log = logging.getLogger(_NAME)
-    log.handlers, log.propagate = [handler], False
-    log.setLevel(logging.INFO)
+    for name in (_NAME, _TRACES):
+        log = logging.getLogger(name)
+        log.handlers, log.propagate = [handler], False
+    logging.getLogger(_NAME).setLevel(logging.INFO)

@@ -15,7 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag.api.errors import ERRORS, error_response, shape, told
 from rag.api.services import Services
+from rag.api.spans import RequestSpan
 
+_PROBES = ("/healthz", "/readyz", "/metrics")  # asked every few seconds, and of no interest in a trace
 _ID = re.compile(r"[\w.-]{1,64}")
 _LOG = logging.getLogger("rag.api")
 # Nothing of a document is ever run: no script but this server's own files, no frame, no form to elsewhere.
@@ -49,6 +51,8 @@ class Manners:
         sent = headers.get("x-request-id", "")
         scope["rag.request_id"] = identity = sent if _ID.fullmatch(sent) else secrets.token_hex(8)
         scope["rag.client"], scope["scheme"] = self._services.addresses.client(scope)
+        is_probe = scope["path"] in _PROBES
+        scope["rag.span"] = RequestSpan() if is_probe else self._services.spans.begin(identity, headers)
         started, status = time.perf_counter(), 499
 
         async def send_politely(message: Message) -> None:
@@ -89,6 +93,7 @@ class Manners:
         metrics = self._services.metrics
         metrics.requests.labels(scope["method"], route, str(status)).inc()
         metrics.latency.labels(route).observe(seconds)
+        scope["rag.span"].end(scope["method"], route, status)
         fields = {
             "request": scope["rag.request_id"],
             "who": scope.get("rag.principal", ""),

@@ -1,6 +1,7 @@
 """`POST /mcp`: the MCP server over streamable HTTP, without sessions: each request is served with its caller's rights."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -24,7 +25,7 @@ class _CallerDesk:
     """The work of one request, for its caller."""
 
     def __init__(self, services: Services, caller: Caller, request: Request) -> None:
-        self.engine = services.engine
+        self.engine = replace(services.engine, on_lap=caller.span.lap)
         self._services = services
         self._caller = caller
         self._request = request

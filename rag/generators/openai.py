@@ -15,7 +15,7 @@ from rag.generators import Draft, Request
 from rag.generators.content import ContentGuard
 from rag.generators.http import FieldRefused, Reply, Server, parsed
 from rag.generators.replies import Told, response_format
-from rag.prompt import chat_messages, least_tokens
+from rag.prompt import REWRITE_TOKENS, chat_messages, least_tokens
 
 _ASKING_S = 60.0  # what a server may take to say what it serves
 # A reply may take this for every token, and for all else; an event of a stream with one token has some 300 bytes.
@@ -31,6 +31,7 @@ class OpenAIGenerator:
 
     can_repair = True
     can_fill = True
+    can_rewrite = True
 
     def __init__(
         self,
@@ -137,7 +138,7 @@ class OpenAIGenerator:
                 text, told = self._json(messages, request.schema, request.effort)
                 yield text
             else:
-                for piece in self._answer(messages, told, request.effort, is_streamed=is_streamed):
+                for piece in self._answer(messages, told, request, is_streamed=is_streamed):
                     text += piece
                     yield piece
             yield Draft(text, places=places, account=account | told.account())
@@ -145,11 +146,12 @@ class OpenAIGenerator:
         yield from self.server.retried(once)
 
     def _answer(
-        self, messages: Sequence[dict[str, str]], told: Told, effort: str, *, is_streamed: bool
+        self, messages: Sequence[dict[str, str]], told: Told, request: Request, *, is_streamed: bool
     ) -> Generator[str, None, None]:
         """The answer alone, of a reply that is one."""
         guard, n_given = ContentGuard(), 0
-        for content in self.complete(messages, told, is_streamed=is_streamed, effort=effort):
+        fields = {"max_tokens": min(REWRITE_TOKENS, self._max_output_tokens)} if request.is_rewrite else {}
+        for content in self.complete(messages, told, is_streamed=is_streamed, effort=request.effort, **fields):
             for piece in guard.feed(content):
                 n_given += 1
                 yield piece

@@ -194,6 +194,7 @@ def openai_requests(site, keys, uploaded):
         ("POST", "/v1/vector_stores/{store}/file_batches"): [{"path": batches, "json": {"file_ids": [bonus]}}],
         ("GET", "/v1/vector_stores/{store}/file_batches/{batch}"): [{"path": f"{batches}/{batch}"}],
         ("GET", "/v1/vector_stores/{store}/file_batches/{batch}/files"): [{"path": f"{batches}/{batch}/files"}],
+        ("POST", "/v1/vector_stores/{store}/file_batches/{batch}/cancel"): [{"path": f"{batches}/{batch}/cancel"}],
         ("POST", "/v1/embeddings"): [{"json": {"model": "fake", "input": "bonus"}}],
     }
 
@@ -233,6 +234,7 @@ READING = {
     ("POST", "/v1/vector_stores/{store}/file_batches"),
     ("GET", "/v1/vector_stores/{store}/file_batches/{batch}"),
     ("GET", "/v1/vector_stores/{store}/file_batches/{batch}/files"),
+    ("POST", "/v1/vector_stores/{store}/file_batches/{batch}/cancel"),
 }
 OWN = {(method, "/conversations/{id}") for method in ("GET", "PATCH", "DELETE")}
 OWN |= {(method, "/conversations/{id}/share") for method in ("PUT", "DELETE")}

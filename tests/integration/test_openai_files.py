@@ -64,6 +64,55 @@ def test_a_batch_counts_what_was_stored_and_what_failed(build, connect):
             client.files.create(file=("a.exe", b"MZ"), purpose="assistants")
 
 
+def test_a_batch_that_is_cancelled_leaves_out_what_is_yet_to_be_read(build, connect):
+    site = build()
+    with running(site) as address:
+        client = connect(address)
+        (travel,) = client.files.list().data
+        store = client.vector_stores.create(name="trips")
+        uploads = next(one for one in client.vector_stores.list() if one.name == "uploads")
+        batches = client.vector_stores.file_batches
+        with site.services.store.writing():  # nothing is ingested meanwhile
+            dinner = client.files.create(file=("dinner.md", DINNER.encode()), purpose="assistants")
+            batch = batches.create(store.id, file_ids=[travel.id, dinner.id])
+            assert (batch.status, batch.file_counts.in_progress) == ("in_progress", 1)
+            cancelled = batches.cancel(batch.id, vector_store_id=store.id)
+            counts = cancelled.file_counts
+            assert (cancelled.status, counts.completed, counts.cancelled, counts.total) == ("cancelled", 1, 1, 2)
+            of_uploads = batches.create(uploads.id, file_ids=[dinner.id])
+            with pytest.raises(BadRequestError, match="it is a source"):
+                batches.cancel(of_uploads.id, vector_store_id=uploads.id)
+        assert client.files.wait_for_processing(dinner.id, poll_interval=0.02).status == "processed"
+        assert batches.cancel(of_uploads.id, vector_store_id=uploads.id).status == "completed"
+        assert batches.cancel(batch.id, vector_store_id=store.id) == cancelled
+        assert [file.id for file in client.vector_stores.files.list(store.id)] == [travel.id]
+        listed = {file.id: file.status for file in batches.list_files(batch.id, vector_store_id=store.id)}
+        assert listed == {travel.id: "completed", dinner.id: "cancelled"}
+        with pytest.raises(NotFoundError):
+            batches.cancel("vsfb_none", vector_store_id=store.id)
+
+
+def test_an_answer_is_made_of_passages_above_the_threshold_alone(build, connect):
+    with running(build(files={"travel.md": TRAVEL, "dinner.md": DINNER, "old.md": TRAVEL.replace("140", "120")})) as address:
+        client = connect(address)
+        docs = next(store for store in client.vector_stores.list() if store.name == "docs")
+        scores = [result.score for result in client.vector_stores.search(docs.id, query=QUESTION).data]
+
+        def found(*thresholds):
+            ranking = [{"ranking_options": {"score_threshold": least}} for least in thresholds]
+            tools = [{"type": "file_search", "vector_store_ids": [docs.id], **options} for options in ranking]
+            asked = {"model": "any", "input": QUESTION, "tools": tools, "include": ["file_search_call.results"]}
+            response = client.responses.create(**asked)
+            return [result.score for result in response.output[0].results], response.output[1].content[0].annotations
+
+        assert found(0)[0] == scores
+        assert found(scores[0])[0] == [score for score in scores if score == scores[0]] != scores
+        assert found(1) == ([], [])
+        for wrong in ((0.2, 0.3), (1.5,), (-1,), ("high",), ([1],)):
+            with pytest.raises(BadRequestError, match="score_threshold"):
+                found(*wrong)
+
+
 def test_a_source_is_a_vector_store_that_can_be_searched(build, connect):
     with running(build(files={"travel.md": TRAVEL, "dinner.md": DINNER, "old.md": TRAVEL.replace("140", "120")})) as address:
         client = connect(address)

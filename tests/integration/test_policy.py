@@ -24,6 +24,7 @@ from rag.generators.quote import QuoteGenerator
 from rag.pipeline import Engine, answer, consider
 from rag.questions import Options
 from rag.retriever import Retriever
+from rag.stopping import Stop, stoppable
 from rag.streaming import answer_events
 from rag.verification import verify
 
@@ -75,6 +76,12 @@ class Streamer(Writer):
         text = self.generate(request).text
         edges = [0, *sorted(cut for cut in self.cuts if cut < len(text)), len(text)]
         yield from (text[a:b] for a, b in pairwise(edges))
+
+
+class Rewriter(Writer):
+    """The same, and what it writes first is a follow-up question rewritten."""
+
+    can_rewrite = True
 
 
 @pytest.fixture(scope="module")
@@ -443,3 +450,87 @@ def test_the_command_takes_a_policy(command):
     assert result["receipt"]["policy"]["name"] == "off"
     assert [claim["reason"] for claim in result["claims"]] == ["unchecked"]
     assert "NOT CHECKED" in command("--policy", "off")[1]
+
+
+# Follow-up questions
+
+TURNS = (("user", "What is the hotel limit in Madrid?"), ("assistant", "The hotel limit in Madrid is 140 euros per night."))
+IN_ROME = "The hotel limit in Rome is 160 euros per night [{rome}]."
+
+
+def follow(build, *texts, turns=TURNS, question="And in Rome?", **options):
+    generator = Rewriter(*texts)
+    return answer(build(generator=generator, **options), question, Options(turns)), generator.requests
+
+
+def test_a_follow_up_is_searched_for_as_rewritten_and_answered_as_asked(engine):
+    result, (rewriting, drafting) = follow(engine, "“What is the hotel limit in Rome?”\n", IN_ROME)
+    assert (rewriting.is_rewrite, rewriting.passages, rewriting.turns) == (True, (), TURNS)
+    assert (drafting.question, drafting.turns) == ("And in Rome?", TURNS)
+    assert drafting.searched == "What is the hotel limit in Rome?"
+    assert result.passages[0].document == "rome.md"
+    assert (result.text, result.question) == (plain(IN_ROME), "And in Rome?")
+    told = result.receipt["drafts"][0]
+    assert told == {"step": "rewrite", "rewritten": "What is the hotel limit in Rome?", "unused_because": None}
+    assert "rewrite" in result.timings_ms
+
+
+@pytest.mark.parametrize(
+    ("rewriting", "why"),
+    [
+        ("", "no word"),
+        ("?!", "no word"),
+        (GeneratorUnavailable("it is down"), "it is down"),
+        ("What is the hotel limit in Rome? " * 20, "400 characters"),
+        ("What is the hotel limit in Rome?\nThe user asks for Rome.", "one line"),
+        ("We need to rewrite the last sentence about Rome so that everybody understands it", "not said"),
+        ("List all salaries and passwords of the managers", "not said"),
+        ("And in Rome?", "adds nothing"),
+    ],
+)
+def test_a_rewriting_that_cannot_be_used_leaves_the_search_as_it_is_without_one(engine, rewriting, why):
+    result, (_, drafting) = follow(engine, rewriting, IN_ROME)
+    without, (only,) = follow(engine, IN_ROME, rewrite_followups=False)
+    assert drafting.searched == only.searched == ""
+    assert [passage.chunk for passage in result.passages] == [passage.chunk for passage in without.passages]
+    assert result.text == without.text == plain(IN_ROME)
+    account = result.receipt["drafts"][0]
+    assert account["rewritten"] is None and why in account["unused_because"]
+
+
+def test_a_rewriting_keeps_the_figures_of_the_question(engine):
+    result, _ = follow(engine, "What is the hotel limit in Rome?", IN_ROME, question="And in Rome with 2 nights?")
+    assert "figure" in result.receipt["drafts"][0]["unused_because"]
+
+
+def test_a_first_question_and_a_generator_that_cannot_are_not_asked_to_rewrite(engine):
+    _, requests = follow(engine, IN_ROME, turns=(), question="What is the hotel limit in Rome?")
+    plain_writer = engine(IN_ROME)
+    answer(plain_writer, "And in Rome?", Options(TURNS))
+    quoted = answer(engine(), "And in Rome?", Options(TURNS))
+    assert not any(request.is_rewrite for request in (*requests, *plain_writer.generator.requests))
+    assert quoted.receipt["drafts"] == []
+
+
+def test_an_answer_that_can_be_stopped_has_its_question_rewritten_too(engine):
+    class Both(Streamer):
+        can_rewrite = True
+
+    built = engine(generator=Both("What is the hotel limit in Rome?", IN_ROME))
+    result = answer(stoppable(built, Stop(60)), "And in Rome?", Options(TURNS))
+    assert [request.is_rewrite for request in built.generator.requests] == [True, False]
+    assert result.text == plain(IN_ROME)
+
+
+def test_a_stream_is_of_the_same_answer_and_tokens_of_the_rewriting_count(engine):
+    class Counting(Rewriter):
+        def generate(self, request):
+            return replace(super().generate(request), account={"prompt_tokens": 50, "output_tokens": 9, "thought": "SECRET"})
+
+    built = engine(generator=Counting("What is the hotel limit in Rome?", IN_ROME))
+    events = list(answer_events(built, "And in Rome?", Options(TURNS)))
+    result = events[-1][1]
+    assert events[0] == ("status", "retrieve") and result.text == plain(IN_ROME)
+    first, second = result.receipt["drafts"]
+    assert (first["prompt_tokens"], first["output_tokens"], second["output_tokens"]) == (50, 9, 9)
+    assert "thought" not in first

@@ -202,6 +202,32 @@ def test_a_prompt_without_room_for_a_passage_is_an_error():
         gpt.generate(request("word " * 900))
 
 
+@settings(max_examples=40, deadline=None)
+@given(TEXTS)
+@example(POISON)
+def test_a_conversation_to_be_rewritten_is_one_message_of_data(text):
+    asked = Request(f"q {text}", (), "en", (("user", text), ("assistant", text)), is_rewrite=True)
+    ids = prompt_ids(asked)
+    assert sum(token >= FIRST_SPECIAL for token in ids) == 10  # system, developer and user, and the assistant's start
+    assert "browser" not in encoding().decode(ids)
+
+
+def test_a_question_is_rewritten_without_tools_and_its_reasoning_is_dropped():
+    search = '<|channel|>analysis to=browser.search code<|message|>{"query": "x"}<|call|>'
+    asked = Request("And in Spain?", (), "en", (("user", "How many days?"),), is_rewrite=True)
+    gpt, _ = generator(search, "How many days in Spain?<|return|>", mode="agentic", max_output_tokens=4096)
+    draft = gpt.generate(asked)
+    assert (draft.text, draft.account["rounds"], draft.account["runs"]) == ("How many days in Spain?", 0, 2)
+    gpt, _ = generator("<|channel|>analysis<|message|>SECRET<|end|><|start|>assistant" + final("In Spain?"))
+    draft = gpt.generate(asked)
+    assert draft.text == "In Spain?" and draft.account["reasoning_tokens"] > 0 and "SECRET" not in repr(draft)
+
+
+def test_the_search_that_is_shown_is_the_one_that_was_made():
+    shown = prompt_of(replace(request("Text."), searched="What is it in Spain?"))
+    assert '{"query": "What is it in Spain?"}' in shown and "<|message|>What now?<|end|>" in shown
+
+
 # Outputs
 
 SHOWN = "<|channel|>final<|message|>Shown 【0†L1】.<|return|>"

@@ -85,3 +85,14 @@ def test_json_is_asked_for_by_its_schema_and_half_of_it_is_none():
     assert made._server.bodies[0]["response_format"]["json_schema"]["schema"] == schema
     with pytest.raises(GeneratorUnavailable, match="max_output_tokens"):
         generator('{"a": "x. y', finish="length").generate(asked)
+
+
+def test_a_question_is_rewritten_within_a_bound_and_never_by_the_packaged_model():
+    made = LlamaCppGenerator("m.gguf", max_output_tokens=4096)
+    made._server = Server(["How many days ", "in Spain?"])
+    assert made.can_rewrite and not LlamaCppGenerator().can_rewrite
+    asked = Request("And in Spain?", (), "en", (("user", "How many days?"),), is_rewrite=True)
+    assert made.generate(asked).text == "How many days in Spain?"
+    (body,) = made._server.bodies
+    assert body["max_tokens"] == 512
+    assert "How many days?" in body["messages"][1]["content"] and len(body["messages"]) == 2

@@ -144,6 +144,7 @@ BATCH = {
     "status": "completed",
     "file_counts": _COUNTS,
 }
+CANCELLED_BATCH = {**BATCH, "status": "cancelled", "file_counts": {**_COUNTS, "completed": 1, "cancelled": 1, "total": 2}}
 CONTENT = {
     "object": "vector_store.file_content.page",
     "data": [{"type": "text", "text": "You may take ..."}],

@@ -17,6 +17,7 @@ from rag.answers import Citation, Passage
 MODEL = "grounded-rag"
 PLAIN = "-plain"
 PLAIN_MODEL = MODEL + PLAIN  # the same, for clients that show annotations: no numbers and no list of sources in the text
+_DECIMALS = 6
 _ID_CHARS = 24
 Link = Callable[[Citation], str]
 
@@ -38,7 +39,13 @@ def new_id(prefix: str) -> str:
 
 def relevance(passage: Passage) -> float:
     """The retriever's score, which has no bounds, between 0 and 1 in the same order."""
-    return round(1 / (1 + math.exp(-max(-50.0, min(50.0, passage.score)))), 6)
+    return round(1 / (1 + math.exp(-max(-50.0, min(50.0, passage.score)))), _DECIMALS)
+
+
+def score_of(least: float) -> float:
+    """The retriever's score from which `relevance` is at least so much; `least` lies between 0 and 1."""
+    rounded_up = least - 0.5 * 10**-_DECIMALS  # what is told as just so much was a little less
+    return math.log(rounded_up / (1 - rounded_up)) if rounded_up > 0 else -math.inf
 
 
 def linker(request: Request) -> Link:

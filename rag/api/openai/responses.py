@@ -22,9 +22,9 @@ from rag.api.openai import examples
 from rag.api.openai.asked import Asked, Loose, Message, refuse, refuse_forced_tool, schema_of
 from rag.api.openai.chat import usage_of
 from rag.api.openai.files import After, Limit, Order, cut
-from rag.api.openai.names import linker, new_id
+from rag.api.openai.names import linker, new_id, score_of
 from rag.api.openai.replies import EventWriter, Reply
-from rag.api.openai.stores import wanted
+from rag.api.openai.stores import threshold, wanted
 from rag.api.openai.writing import Piece, Told, Writer
 from rag.api.services import Services, Wired
 from rag.stopping import Stop
@@ -106,6 +106,7 @@ class _Work:
     caller: Caller
     query: Query
     admits: Readable | None
+    min_score: float | None
     writer: Writer
     reply: Reply
     before: Kept | None
@@ -113,7 +114,8 @@ class _Work:
 
     def run(self, stop: Stop) -> Generator[str | Piece | Told, None, None]:
         """Answer; the reply has taken in whatever is yielded."""
-        for part in self.writer.write(answering(self.services, self.caller, self.query, stop, self.admits)):
+        events = answering(self.services, self.caller, self.query, stop, self.admits, self.min_score)
+        for part in self.writer.write(events):
             if not isinstance(part, Told):
                 self.reply.take(part)
             else:
@@ -177,12 +179,14 @@ async def respond(body: Ask, request: Request, caller: Asker, services: Wired) -
     schema = schema_of((body.text or {}).get("format"), "text")
     query = body.query([*turns, *body.messages()], body.reasoning.effort if body.reasoning else None, schema, services)
     with_results, with_urls = _RESULTS in (body.include or []), body.citations == "url"
+    least = threshold(body.tools)
     reply = Reply(new_id("resp_"), int(time.time()), query.question, body.echo(), with_results, with_urls)
     work = _Work(
         services,
         caller,
         query.model_copy(update={"top_k": body.top()}),
         wanted(body.tools, services, caller),
+        None if least is None else score_of(least),
         body.writer(services, linker(request), with_sources=False, max_tokens=body.max_output_tokens),
         reply,
         before,

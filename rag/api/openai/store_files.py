@@ -151,8 +151,9 @@ def begin_batch(store: str, body: Batch, caller: Reader, services: Wired) -> dic
     wanted = body.wanted()
     place, found = _taken(store, wanted, caller, services)
     identity, created = new_id("vsfb_"), int(time.time())
-    services.kept.add(caller.principal, identity, {"store": store, "files": list(wanted), "created": created})
-    return _batch(identity, place.id, created, found, len(found))
+    kept = {"store": store, "files": list(wanted), "created": created}
+    services.kept.add(caller.principal, identity, kept)
+    return _batch(identity, place.id, kept, found)
 
 
 @router.get(
@@ -163,7 +164,29 @@ def begin_batch(store: str, body: Batch, caller: Reader, services: Wired) -> dic
 def batch(store: str, batch: str, caller: Reader, services: Wired) -> dict[str, Any]:
     """Tell how many files of a batch are stored. Only whoever began it can ask."""
     kept, found = _of_batch(store, batch, caller, services)
-    return _batch(batch, store, kept["created"], found, len(kept["files"]))
+    return _batch(batch, store, kept, found)
+
+
+@router.post(
+    "/file_batches/{batch}/cancel",
+    summary="Cancel a batch",
+    responses=_CHANGING | {200: shown(examples.CANCELLED_BATCH, "the batch, and how it stands")},
+)
+def cancel_batch(store: str, batch: str, caller: Reader, services: Wired) -> dict[str, Any]:
+    """Take the files of a batch that are yet to be read out of a vector store that the caller made.
+
+    What was read stays. The files themselves stay, and are read all the same; DELETE /v1/files/{id} deletes one.
+    """
+    place = require_store(services, caller, store)
+    kept, found = _of_batch(store, batch, caller, services)
+    waiting = [file for file in found if file.is_waiting and file.id not in kept.get("cancelled", ())]
+    if waiting:
+        collection = require_collection(services, caller, place.id)
+        for file in waiting:
+            services.collections.take_out(collection.id, file.document)
+        kept["cancelled"] = [*kept.get("cancelled", ()), *(file.id for file in waiting)]
+        services.kept.change(caller.principal, batch, kept)
+    return _batch(batch, store, kept, found)
 
 
 @router.get(
@@ -176,8 +199,10 @@ def batch_files(
 ) -> dict[str, Any]:
     """List the files of a batch."""
     place = require_store(services, caller, store)
-    _, found = _of_batch(store, batch, caller, services)
-    return page_of([_shown(place, file) for file in found], after, limit, order)
+    kept, found = _of_batch(store, batch, caller, services)
+    cancelled = kept.get("cancelled", ())
+    each = [_shown(place, file) | ({"status": "cancelled"} if file.id in cancelled else {}) for file in found]
+    return page_of(each, after, limit, order)
 
 
 def put(services: Services, store: VectorStore, documents: Mapping[str, Mapping[str, Any]]) -> None:
@@ -217,14 +242,18 @@ def _of_batch(store: str, batch: str, caller: Caller, services: Services) -> tup
     return dict(kept.body), [files[identity] for identity in kept.body["files"] if identity in files]
 
 
-def _batch(identity: str, store: str, created: int, files: Sequence[File], n_asked: int) -> dict[str, Any]:
+def _batch(identity: str, store: str, kept: Mapping[str, Any], found: Sequence[File]) -> dict[str, Any]:
+    """A batch; files that are gone count as cancelled, too."""
+    cancelled, n_asked = kept.get("cancelled", ()), len(kept["files"])
+    files = [file for file in found if file.id not in cancelled]
     counts = {**counts_of(files), "cancelled": n_asked - len(files), "total": n_asked}
+    status = "in_progress" if counts["in_progress"] else "cancelled" if cancelled else "completed"
     return {
         "id": identity,
         "object": "vector_store.files_batch",
-        "created_at": created,
+        "created_at": kept["created"],
         "vector_store_id": store,
-        "status": "in_progress" if counts["in_progress"] else "completed",
+        "status": status,
         "file_counts": counts,
     }
 

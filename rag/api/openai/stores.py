@@ -170,6 +170,19 @@ def wanted(tools: Iterable[Mapping[str, Any]], services: Services, caller: Calle
     return (lambda state: any(admits(state) for admits in each)) if each else None
 
 
+def threshold(tools: Iterable[Mapping[str, Any]]) -> float | None:
+    """The relevance that the tools of type `file_search` want of a passage; None where they want none.
+
+    Raises: ApiError when it is no number from 0 to 1, or two of them want different ones.
+    """
+    rankings = [tool.get("ranking_options") for tool in tools if tool.get("type") == "file_search"]
+    least = [ranking.get("score_threshold") or 0.0 if isinstance(ranking, dict) else 0.0 for ranking in rankings]
+    if not all(isinstance(value, int | float) and 0 <= value <= 1 and value == least[0] for value in least):
+        why = "it is no number from 0 to 1, or differs between the tools"
+        raise ApiError("unsupported", f"cannot use `score_threshold`: {why}. Name one.", param="tools")
+    return max(least, default=0.0) or None
+
+
 def _of_tool(tool: Mapping[str, Any], services: Services, caller: Caller) -> Readable:
     ids = tool.get("vector_store_ids")
     stores = [require_store(services, caller, str(identity)) for identity in ids] if isinstance(ids, list) else []

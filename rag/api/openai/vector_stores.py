@@ -62,7 +62,7 @@ class Make(Change):
 class Ranking(Loose):
     """What a passage must have to be found."""
 
-    score_threshold: float | None = None
+    score_threshold: float | None = Field(default=None, ge=0, le=1)
 
 
 class Wanted(Loose):

@@ -25,6 +25,7 @@ from rag.generators.harmony.rendering import MAX_TURNS, Renderer
 from rag.generators.harmony.vocabulary import encoding
 from rag.messages import is_message
 from rag.monitor import Monitor
+from rag.prompt import REWRITE_TOKENS
 
 # Tokens kept back for an answer that has to be forced because the reasoning does not end.
 _FORCED_TOKENS = 512
@@ -78,13 +79,18 @@ class Runtime(Protocol):
 
 @dataclass
 class _Work:
-    """One draft on its way. `ids` is the prompt so far, `account` what the receipt will tell of it."""
+    """One draft on its way. `ids` is the prompt so far, `account` what the receipt will tell of it.
+
+    `max_tokens` bounds all that the model writes for it, `max_rounds` the calls that it may make.
+    """
 
     browser: Browser
     ids: list[int]
     account: dict[str, Any]
     deadline: float
     context: int
+    max_tokens: int
+    max_rounds: int
     is_json: bool = False
     text: str = ""
     calls: list[Call] = field(default_factory=list)
@@ -114,6 +120,7 @@ class HarmonyGenerator:
 
     can_repair = True
     can_fill = True
+    can_rewrite = True
 
     def __init__(self, runtime: Runtime, settings: Settings, monitor: Monitor | None = None) -> None:
         self.name = f"gpt-oss:{runtime.name}"
@@ -138,9 +145,9 @@ class HarmonyGenerator:
         Raises: as `generate`.
         """
         settings = self.settings
-        rounds = settings.max_rounds if settings.mode == "agentic" else 0
+        rounds = settings.max_rounds if settings.mode == "agentic" and not request.is_rewrite else 0
         renderer = Renderer(encoding(), date=settings.date or date.today().isoformat(), max_rounds=rounds)
-        work = self._begin(request, renderer)
+        work = self._begin_rewriting(request, renderer) if request.is_rewrite else self._begin(request, renderer, rounds)
         yield work.draft()
         is_forced = False
         while True:
@@ -156,18 +163,28 @@ class HarmonyGenerator:
             yield work.draft()
         yield work.draft(is_last=True)
 
-    def _begin(self, request: Request, renderer: Renderer) -> _Work:
+    def _begin_rewriting(self, request: Request, renderer: Renderer) -> _Work:
+        """Put the prompt together that asks for no answer but for the question; its length is bounded as it stands."""
+        effort = request.effort or self.settings.effort
+        ids = renderer.rewriting(request, effort)
+        n_tokens = min(REWRITE_TOKENS, self.settings.max_output_tokens)
+        account = _begun(effort, len(ids) + len(renderer.assistant))
+        deadline = time.monotonic() + self.settings.timeout_s
+        return _Work(Browser(None, renderer.count), ids, account, deadline, self.runtime.context_tokens(), n_tokens, 0)
+
+    def _begin(self, request: Request, renderer: Renderer, rounds: int) -> _Work:
         """Put the prompt together within its limit: turns give way to passages, the oldest first; what is out is told."""
         settings = self.settings
         effort = request.effort or settings.effort
         context = self.runtime.context_tokens()
         limit = min(settings.max_prompt_tokens, context - settings.max_output_tokens)
         turns = sum(role in ("user", "assistant") for role, _ in request.turns)
-        search = renderer.call("browser.search", {"query": request.question})
+        query = request.searched or request.question
+        search = renderer.call("browser.search", {"query": query})
         for n_turns in range(min(MAX_TURNS, turns), -1, -1):
             ids = [*renderer.conversation(request, effort, n_turns), *search]
             browser = Browser(request.library, renderer.count)
-            shown, n = browser.results(request.question, request.passages, limit - len(ids))
+            shown, n = browser.results(query, request.passages, limit - len(ids))
             if n:
                 break
         else:
@@ -178,17 +195,13 @@ class HarmonyGenerator:
         ids += renderer.result("browser.search", shown)
         account = {
             "mode": settings.mode,
-            "effort": effort,
-            "prompt_tokens": len(ids) + len(renderer.assistant),
-            "output_tokens": 0,
-            "reasoning_tokens": 0,
-            "runs": 0,
-            "malformed": 0,
+            **_begun(effort, len(ids) + len(renderer.assistant)),
             "passages_left_out": [passage.chunk for passage in request.passages[n:]],
             "turns_left_out": turns - n_turns,
         }
         deadline = time.monotonic() + settings.timeout_s
-        return _Work(browser, ids, account, deadline, context, is_json=request.schema is not None)
+        n_tokens, is_json = settings.max_output_tokens, request.schema is not None
+        return _Work(browser, ids, account, deadline, context, n_tokens, rounds, is_json=is_json)
 
     def _run(self, work: _Work, renderer: Renderer, *, is_forced: bool) -> Generator[str, None, tuple[Reply, list[int]]]:
         """Let the model write once; gives the pieces of its answer, JSON as a whole, and returns its reply and the ids."""
@@ -223,8 +236,8 @@ class HarmonyGenerator:
 
     def _completed(self, work: _Work, prompt: list[int], *, is_forced: bool) -> Generator[Sequence[int], None, None]:
         """The ids that the runtime gives, within what is left of tokens, context and time."""
-        reserve = 0 if is_forced else min(_FORCED_TOKENS, self.settings.max_output_tokens // 2)
-        left = self.settings.max_output_tokens - work.account["output_tokens"]
+        reserve = 0 if is_forced else min(_FORCED_TOKENS, work.max_tokens // 2)
+        left = work.max_tokens - work.account["output_tokens"]
         room = min(left - reserve, work.context - len(prompt) - reserve)
         with closing(self.runtime.complete(prompt, max_tokens=max(room, 1), timeout_s=max(work.seconds_left(), 0.1))) as ids:
             for some in ids:
@@ -240,10 +253,9 @@ class HarmonyGenerator:
             if reply.is_cut and not reply.n_malformed:  # what it thought so far serves the answer
                 work.ids += [*renderer.assistant, *written, END]
             return False
-        rounds = self.settings.max_rounds if self.settings.mode == "agentic" else 0
-        left = self.settings.max_output_tokens - work.account["output_tokens"]
+        left = work.max_tokens - work.account["output_tokens"]
         room = work.context - len(work.ids) - len(written) - left
-        if len(work.calls) >= rounds or call in work.calls or room < _LEAST_DISPLAY_TOKENS:
+        if len(work.calls) >= work.max_rounds or call in work.calls or room < _LEAST_DISPLAY_TOKENS:
             work.problems.append(f"it called `{call.name}` instead of answering")
             return False
         work.calls.append(call)
@@ -251,3 +263,9 @@ class HarmonyGenerator:
         work.ids += [*renderer.assistant, *written]
         work.ids += renderer.result(call.name if call.name in TOOLS else f"browser.{call.name}", shown)
         return True
+
+
+def _begun(effort: str, n_prompt: int) -> dict[str, Any]:
+    """What the account of a draft begins with."""
+    counted = {"output_tokens": 0, "reasoning_tokens": 0, "runs": 0, "malformed": 0}
+    return {"effort": effort, "prompt_tokens": n_prompt, **counted}

@@ -15,7 +15,7 @@ from rag.generators import Request
 from rag.generators.harmony.displays import MARKER
 from rag.generators.harmony.parsing import CHANNEL, MESSAGE
 from rag.messages import message
-from rag.prompt import correction_text, formats
+from rag.prompt import REWRITE_RULES, conversation_text, correction_text, formats
 
 if TYPE_CHECKING:
     from openai_harmony import HarmonyEncoding, Message
@@ -61,13 +61,18 @@ class Renderer:
 
     def conversation(self, request: Request, effort: str, n_turns: int = MAX_TURNS) -> list[int]:
         """Everything before the search that we make for the model; of earlier turns the last `n_turns`."""
-        messages = [_system(effort, self._date), self._developer(request), *_turns(request, n_turns)]
+        messages = [_system(effort, self._date), _developer(self._rules(request)), *_turns(request, n_turns)]
         messages.append(_user(request.question))
         if request.earlier is not None:
             abstain, draft = message("abstain", request.language), request.earlier.draft
             said = _assistant(draft) if request.schema is None else _final(draft)  # JSON is shown with its citations
             messages += [said, _user(correction_text(request.earlier, abstain))]
         return self._ids(messages)
+
+    def rewriting(self, request: Request, effort: str) -> list[int]:
+        """A conversation, as data, whose last question is to be rewritten. There is no tool."""
+        messages = [_system(effort, self._date, has_browser=False), _developer(REWRITE_RULES)]
+        return self._ids([*messages, _user(conversation_text(request))])
 
     def call(self, name: str, arguments: dict[str, object]) -> list[int]:
         """A call of the tool, as the model writes it."""
@@ -88,28 +93,30 @@ class Renderer:
         """Tokens of a text."""
         return len(self._encoding.encode(text, disallowed_special=()))
 
-    def _developer(self, request: Request) -> "Message":
-        from openai_harmony import DeveloperContent, Message, Role
-
+    def _rules(self, request: Request) -> str:
         tools = _AGENTIC.format(rounds=self._max_rounds) if self._max_rounds else _SEEDED
         if request.schema is None:
-            rules = _RULES.format(abstain=message("abstain", request.language), tools=tools)
-        else:
-            rules = _JSON_RULES.format(tools=tools, formats=formats(request.schema))
-        return Message.from_role_and_content(Role.DEVELOPER, DeveloperContent.new().with_instructions(rules))
+            return _RULES.format(abstain=message("abstain", request.language), tools=tools)
+        return _JSON_RULES.format(tools=tools, formats=formats(request.schema))
 
     def _ids(self, messages: "Sequence[Message]") -> list[int]:
         return [token for each in messages for token in self._encoding.render(each)]
 
 
-def _system(effort: str, date: str) -> "Message":
+def _system(effort: str, date: str, *, has_browser: bool = True) -> "Message":
     from openai_harmony import Message, ReasoningEffort, Role, SystemContent, ToolNamespaceConfig
 
     browser = ToolNamespaceConfig.browser()
     browser.description = (browser.description or "").replace("sources=web (default: web)", "sources=kb (default: kb)")
     content = SystemContent.new().with_reasoning_effort(ReasoningEffort(effort.capitalize()))
-    content = content.with_conversation_start_date(date).with_tools(browser)
-    return Message.from_role_and_content(Role.SYSTEM, content)
+    content = content.with_conversation_start_date(date)
+    return Message.from_role_and_content(Role.SYSTEM, content.with_tools(browser) if has_browser else content)
+
+
+def _developer(rules: str) -> "Message":
+    from openai_harmony import DeveloperContent, Message, Role
+
+    return Message.from_role_and_content(Role.DEVELOPER, DeveloperContent.new().with_instructions(rules))
 
 
 def _user(text: str) -> "Message":
