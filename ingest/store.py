@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _KEEP_VERSIONS = timedelta(hours=1)  # readers pin a version of the table while they use it
 _AT_ONCE = timedelta(milliseconds=1)
 _NAMES_AT_ONCE = 500
-_INDEXED_FROM = 20_000  # chunks; with fewer, reading a whole column is as quick as an index (data/results/README.md)
+INDEXED_FROM = 20_000  # chunks; with fewer, reading a whole column is as quick as an index (data/results/README.md)
 Version = tuple[str, int, int]
 
 
@@ -360,7 +360,7 @@ def _add_indexes(chunks: Any) -> None:
 
     n_rows = chunks.count_rows()
     wanted: dict[str, Any] = {"terms": _text_index()} if n_rows else {}
-    if n_rows >= _INDEXED_FROM:
+    if n_rows >= INDEXED_FROM:
         wanted |= dict.fromkeys(("id", "edition", "digest"), BTree())
     there = {column for index in chunks.list_indices() for column in index.columns}
     for column, kind in wanted.items():
