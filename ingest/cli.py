@@ -9,7 +9,9 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -162,12 +164,20 @@ def _watch(
         failed = report.failed
         return report.is_unsettled
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        watch(
-            options.folder, config.store.path, look, lambda text: errors.print(f"ingest: {text}", markup=False, soft_wrap=True)
-        )
-    except KeyboardInterrupt:
+    ended = threading.Event()
+
+    def end(number: int, frame: object) -> None:
+        ended.set()
+        signal.default_int_handler(number, None)
+
+    def say(text: str) -> None:
+        errors.print(f"ingest: {text}", markup=False, soft_wrap=True)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    with suppress(KeyboardInterrupt):
+        watch(options.folder, config.store.path, look, say, ended.is_set)
+    if ended.is_set():
         errors.print("ingest: stopped watching. The store is as it was at the last look.")
     return 0
 

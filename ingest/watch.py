@@ -18,16 +18,22 @@ _RETRY_S = 10.0
 _RESCAN_S = 300.0  # network file systems tell nothing of what other machines change
 
 
-def watch(folder: Path, store_path: Path, reconcile: Callable[[], bool], say: Callable[[str], None]) -> None:
+def watch(
+    folder: Path,
+    store_path: Path,
+    reconcile: Callable[[], bool],
+    say: Callable[[str], None],
+    is_ended: Callable[[], bool] = lambda: False,
+) -> None:
     """Call `reconcile` now, whenever the folder has changed and was then quiet, and from time to time.
 
     `reconcile` returns True if it is to be tried again soon; an IngestError that it raises is said, and it is tried again.
-    Ends by KeyboardInterrupt.
+    Ends by KeyboardInterrupt, and about a second after `is_ended` says so: code in between may swallow an exception.
     Raises: ConfigError, StoreMismatch.
     """
     say = _changed_only(say)
     is_gone = False
-    while True:
+    while not is_ended():
         if not folder.is_dir():
             if not is_gone:
                 say(f"`{folder}` is gone. The store stays as it is; waiting for the folder to come back.")
@@ -39,6 +45,8 @@ def watch(folder: Path, store_path: Path, reconcile: Callable[[], bool], say: Ca
         is_gone = False
         due = time.monotonic() + _attempt(reconcile, say)
         for has_changed in _looks(folder, store_path.resolve(), say):
+            if is_ended():
+                return
             if has_changed or time.monotonic() >= due:
                 due = time.monotonic() + _attempt(reconcile, say)
 

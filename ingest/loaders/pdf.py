@@ -5,10 +5,13 @@ is read column by column (`layout`). What no reader sees is left out and counted
 or whose fonts do not tell their letters, goes through text recognition where that is installed. Bookmarks are headings; filled
 form fields and notes stand below the text of their page, marked `[field]` and `[note]`.
 
-PDFium alone reads: over the filings of two public sets pypdf found as many words in twice the time, left more rows of tables
-apart, and had no page that PDFium garbled (data/results/pdf-dev.json).
+PDFium reads: over the filings of two public sets pypdf found as many words in twice the time, left more rows of tables apart,
+and had no page that PDFium garbled (data/results/pdf-dev.json). A file that PDFium cannot open is written anew by pypdf, which
+looks longer for what is left of it, and then read by PDFium as any other.
 """
 
+import io
+import logging
 import os
 import re
 import unicodedata
@@ -59,7 +62,7 @@ def load(data: bytes) -> Loaded:
     """
     import pypdfium2
 
-    document = _open(data)
+    document, is_rescued = _open(data)
     try:
         document.init_forms()
         if len(document) == 0:
@@ -79,6 +82,8 @@ def load(data: bytes) -> Loaded:
     loaded.headings = headings(loaded.text, loaded.pages, outline)
     loaded.title = about.pop("title")
     loaded.metadata |= about | {"unread_pages": "; ".join(unread)}
+    if is_rescued:
+        loaded.warnings.append("it is damaged; what could be found of its pages was read. Save it anew to be sure of all of it")
     if n_attached:
         loaded.warnings.append(f"{n_attached} attached files were not read: save them beside it")
     return loaded
@@ -99,21 +104,42 @@ def passwords() -> list[str]:
     return [value for name, value in sorted(os.environ.items()) if name.startswith(PASSWORD_VARIABLE) and value]
 
 
-def _open(data: bytes) -> "PdfDocument":
+def _open(data: bytes) -> tuple["PdfDocument", bool]:
+    """The document, and whether it is one that had to be put together anew."""
     import pypdfium2
 
     candidates = passwords()
     for password in (None, *candidates):
         try:
-            return pypdfium2.PdfDocument(data, password=password)
+            return pypdfium2.PdfDocument(data, password=password), False
         except pypdfium2.PdfiumError as error:
             if error.err_code != _NEEDS_PASSWORD:
+                if (rescued := _rescued(data)) is not None:
+                    return rescued, True
                 raise LoadError(f"is no PDF that can be read: {error}. Bring it back from a copy, or save it anew") from error
     tried = f"none of the {len(candidates)} given opens it" if candidates else "none is given"
     raise LoadError(
         f"is protected by a password, and {tried}. Set the environment variable {PASSWORD_VARIABLE} "
         f"(for several, {PASSWORD_VARIABLE}_1 and so on), or save a copy without one"
     )
+
+
+def _rescued(data: bytes) -> "PdfDocument | None":
+    """The pages that pypdf finds in a damaged file; None where it finds none, or PDFium cannot open them either."""
+    import pypdf
+    import pypdfium2
+
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
+    anew = io.BytesIO()
+    try:
+        writer = pypdf.PdfWriter()
+        for page in pypdf.PdfReader(io.BytesIO(data), strict=False).pages:
+            writer.add_page(page)
+        writer.write(anew)
+        document = pypdfium2.PdfDocument(anew.getvalue())
+    except Exception:  # noqa: BLE001  in a file that is damaged pypdf may stumble over anything
+        return None
+    return document if len(document) else None
 
 
 def _read(document: "PdfDocument", index: int) -> _PageText:

@@ -252,14 +252,14 @@ def test_the_small_model_in_process_is_checked_like_any_other(store):
 def test_a_full_disk_is_told_and_loses_nothing(tmp_path):
     if (
         os.geteuid() != 0
-        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", tmp_path], capture_output=True).returncode
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "none", tmp_path], capture_output=True).returncode
     ):
         pytest.skip("needs the right to mount a small file system")
     try:
         folder = tmp_path.parent / f"{tmp_path.name}-docs"
         shutil.copytree(SAMPLE / "hr", folder)
         (folder / "big.txt").write_text(
-            "\n\n".join(f"Paragraph {n} with some words in it." * 20 for n in range(700)), encoding="utf-8"
+            "\n\n".join(f"Paragraph {n} with some words in it." * 20 for n in range(250)), encoding="utf-8"
         )
         done = run("ingest", folder, "--store", tmp_path / "s", timeout=600)
         assert done.returncode == 1

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from ingest.store import Store
+from ingest.watch import watch as follow
 from tests.conftest import ROOT
 
 PATIENCE_S = 240.0  # the longest that anything may take on a busy machine; nothing is asserted of time
@@ -123,6 +125,19 @@ def test_it_waits_for_a_store_that_another_process_writes_to_and_ends_on_a_stop_
     status, said = watcher.stop(signal.SIGTERM)
     assert status == 0
     assert "Traceback" not in said
+
+
+def test_watching_ends_though_what_it_calls_swallows_the_interruption(tmp_path):
+    ended = threading.Event()
+
+    def reconcile() -> bool:
+        with suppress(KeyboardInterrupt):
+            ended.set()
+            raise KeyboardInterrupt
+        return False
+
+    follow(tmp_path, tmp_path / "store", reconcile, print, ended.is_set)  # or it would follow for ever
+    assert ended.is_set()
 
 
 def test_a_dry_run_cannot_watch(tmp_path):

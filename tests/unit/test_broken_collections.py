@@ -14,6 +14,20 @@ def test_pdf_with_the_short_name_of_a_filter():
     assert load_bytes(data, "a.pdf").text.strip() == "The valve opens at 40 bar."
 
 
+@pytest.mark.parametrize(
+    "broken", [lambda data: b"junk " * 400 + data, lambda data: data[8:], lambda data: data.replace(b"/Root", b"/Rxxt")]
+)
+def test_pdf_that_opens_only_when_put_together_anew(broken):
+    loaded = load_bytes(broken(pdf("The valve opens at 40 bar.")), "a.pdf")
+    assert loaded.text.strip() == "The valve opens at 40 bar."
+    assert any("it is damaged" in warning for warning in loaded.warnings)
+
+
+def test_pdf_of_which_nothing_is_left():
+    with pytest.raises(LoadError, match=r"no PDF that can be read.*Bring it back"):
+        load_bytes(pdf("The valve opens at 40 bar.")[:200], "a.pdf")
+
+
 def test_docx_with_a_part_that_nobody_reads_and_that_is_damaged():
     document = docx.Document()
     document.add_paragraph("The valve opens at 40 bar.")
