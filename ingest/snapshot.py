@@ -36,6 +36,7 @@ class Snapshot:
         self.manifest = manifest
         with _reading():
             rows = documents.search().select(STATE_COLUMNS).where("status = 'stored'").limit(None).to_arrow().to_pylist()
+            self._has_text_index = any("terms" in index.columns for index in chunks.list_indices())
         self.states = {row["name"]: FileState(**row) for row in rows}
         self._editions = {state.edition for state in self.states.values()}
 
@@ -85,9 +86,9 @@ class Snapshot:
         """BM25 over index terms: (chunk id, score), best first; `documents` restricts it before ranking."""
         from lancedb.query import MatchQuery
 
+        if not words or not self._has_text_index:
+            return []
         with _reading():
-            if not words or not self._chunks.list_indices():
-                return []
             query = self._chunks.search(MatchQuery(" ".join(words), "terms"), query_type="fts")
             if documents is not None:
                 query = query.where(is_in("document", documents), prefilter=True)

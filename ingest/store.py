@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 _KEEP_VERSIONS = timedelta(hours=1)  # readers pin a version of the table while they use it
 _AT_ONCE = timedelta(milliseconds=1)
 _NAMES_AT_ONCE = 500
+INDEXED_FROM = 20_000  # chunks; with fewer, reading a whole column is as quick as an index (data/results/README.md)
 Version = tuple[str, int, int]
 
 
@@ -226,13 +227,12 @@ class Store:
         return read_copy(self.path, self.tables) is not None
 
     def finish(self, *, keep_versions: timedelta = _KEEP_VERSIONS) -> None:
-        """Delete chunks that count no more, bring the full-text index up to date, join small files, drop old versions."""
+        """Delete chunks that count no more, bring the indexes of the tables up to date, join small files, drop old versions."""
         self._tidy()
         chunks, documents = self._table("chunks"), self._table("documents")
         self._delete_replaced(chunks)
-        if chunks.count_rows() and not chunks.list_indices():
-            with disk_errors(self.path):
-                chunks.create_index("terms", config=_text_index())
+        with disk_errors(self.path):
+            _add_indexes(chunks)
         for table in (chunks, documents):
             with disk_errors(self.path):
                 # Nobody else writes while the lock is held: whatever belongs to no version was left by a killed run.
@@ -352,6 +352,20 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_ino, status.st_mtime_ns
+
+
+def _add_indexes(chunks: Any) -> None:
+    """Make the indexes that the table of chunks lacks; rows that come later are looked through until the next `finish`."""
+    from lancedb.index import BTree
+
+    n_rows = chunks.count_rows()
+    wanted: dict[str, Any] = {"terms": _text_index()} if n_rows else {}
+    if n_rows >= INDEXED_FROM:
+        wanted |= dict.fromkeys(("id", "edition", "digest"), BTree())
+    there = {column for index in chunks.list_indices() for column in index.columns}
+    for column, kind in wanted.items():
+        if column not in there:
+            chunks.create_index(column, config=kind)
 
 
 def _text_index() -> Any:

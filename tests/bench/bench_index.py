@@ -1,6 +1,6 @@
 """Search at size: our index beside LanceDB's flat search and own index, and usearch where it is installed, in one run.
 
-    python tests/bench/bench_index.py --bench DIR --out FILE [--sizes 10000 100000 1000000]
+    python tests/bench/bench_index.py --bench DIR --out FILE [--sizes 10000 100000 1000000] [--keep]
 
 For each size a store is made whose vectors are real passages, mixed and blurred (`made.py`), and whose texts are halves of
 two passages. Questions are real; their embedding is not timed. LanceDB's index and usearch are widened until they reach the
@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--cache", type=Path, default=Path("data/cache/index"))
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--keep", action="store_true", help="keep the stores, and use those that were kept before")
     parser.add_argument("--opened", nargs=2, help="an index and a file of questions: what it takes to open and search it")
     options = parser.parse_args()
     if options.opened:
@@ -56,54 +57,84 @@ def main() -> int:
     embedder = KnownQuestions(dict(zip(questions[:half], vectors[:half], strict=True)), vectors[half:])
     for n in options.sizes:
         folder = options.cache / f"store-{n}"
-        shutil.rmtree(folder, ignore_errors=True)
-        store = made_store(folder, passages, words, real, n)
-        results["sizes"][str(n)] = measured(store, embedder, questions[:half], vectors[:half], options.cache) | {
-            "load_average": [round(value, 1) for value in os.getloadavg()]
-        }
-        shutil.rmtree(folder)
-        results["extrapolated"] = extrapolated(results["sizes"])
-        options.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-        show(n, results["sizes"][str(n)])
+        is_kept = options.keep and folder.is_dir() and Store.open(folder).is_finished()
+        if not is_kept:
+            shutil.rmtree(folder, ignore_errors=True)
+        store = Store.open(folder) if is_kept else made_store(folder, passages, words, real, n)
+        store.finish()
+        result = results["sizes"][str(n)] = {}
+        for part in measured(store, embedder, questions[:half], vectors[:half], options.cache):
+            result |= part | {"load_average": [round(value, 1) for value in os.getloadavg()]}
+            options.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        if not options.keep:
+            shutil.rmtree(folder)
+        show(n, result)
+    results["extrapolated"] = extrapolated(results["sizes"])
+    options.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     return 0
 
 
-def measured(store: Store, embedder: KnownQuestions, questions: Sequence[str], queries: Vectors, cache: Path) -> dict[str, Any]:
-    """All figures of one store."""
+def measured(
+    store: Store, embedder: KnownQuestions, questions: Sequence[str], queries: Vectors, cache: Path
+) -> Iterator[dict[str, Any]]:
+    """All figures of one store, part after part: a million chunks take so long that what is known is worth keeping."""
+    folder = store.index_folder
+    shutil.rmtree(folder, ignore_errors=True)
+    table = store._table("chunks")
+    for name in [index.name for index in table.list_indices() if "vector" in index.columns]:
+        table.drop_index(name)
     ids, documents, _, vectors = store.snapshot().vectors()
     exact = truth(ids, vectors, queries)
-    folder = store.index_folder
     retriever = Retriever(store, embedder)
     first = seconds(lambda: retriever.search(questions[0], 8))
     again = seconds(lambda: Retriever(store, embedder).search(questions[0], 8))
+    yield {"first_search_s": first, "first_search_with_built_index_s": again}
     index = retriever._current().index
-    result: dict[str, Any] = {"first_search_s": first, "first_search_with_built_index_s": again}
-    result["ours"] = timed(lambda query: [i for i, _ in index.search(query, 10)], queries, exact)
-    result["ours_100"] = timed(lambda query: [i for i, _ in index.search(query, 100)], queries, exact)
-    whole = [1000 * seconds(lambda question=question: retriever.search(question, 8)) for question in questions]
-    result["dense_text_fusion_ms"] = spread(whole)
-    snapshot = retriever.snapshot()
-    asked = [terms(question, "en") for question in questions]
-    parts = [1000 * seconds(lambda words=words: snapshot.text_search(words, 100)) for words in asked]
-    result["of_which_text_ms"] = spread(parts)
-    taken = [1000 * seconds(lambda start=start: snapshot.chunks(ids[start : start + 8])) for start in range(0, 160, 8)]
-    result["of_which_chunks_ms"] = spread(taken)
-    result["filtered"] = {str(share): filtered(index, ids, documents, vectors, queries[:100], share) for share in SHARES}
+    yield {"ours": timed(lambda query: [i for i, _ in index.search(query, 10)], queries, exact)}
+    yield {"ours_100": timed(lambda query: [i for i, _ in index.search(query, 100)], queries, exact)}
+    yield in_parts(retriever, questions, ids)
     if folder.is_dir():
         np.save(cache / "queries.npy", queries)
         [written] = [entry for entry in folder.iterdir() if entry.name.isdigit()]
         command = [sys.executable, __file__, "--opened", str(written), str(cache / "queries.npy")]
-        result["alone"] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        result["disk_bytes_per_chunk"] = round(sum(file.stat().st_size for file in written.iterdir()) / len(ids))
-    result["usearch"] = usearch(ids, vectors, queries, exact)
+        alone = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        size = sum(file.stat().st_size for file in written.iterdir())
+        yield {"alone": alone, "disk_bytes_per_chunk": round(size / len(ids))}
+    yield {"filtered": {str(share): filtered(index, ids, documents, vectors, queries[:100], share) for share in SHARES}}
+    yield {"usearch": usearch(ids, vectors, queries, exact)}
     del vectors
-    result["lancedb"] = lancedb(store, queries, exact)
-    return result
+    for lance in lancedb(store, queries, exact):
+        yield {"lancedb": lance}
+
+
+def in_parts(retriever: Retriever, questions: Sequence[str], ids: Sequence[str]) -> dict[str, Any]:
+    """Dense search, text search and fusion together, and the parts of it that LanceDB answers."""
+    snapshot, draw = retriever.snapshot(), np.random.default_rng(3)
+    asked = [terms(question, "en") for question in questions]
+    drawn = [[ids[row] for row in draw.integers(len(ids), size=8)] for _ in range(50)]
+    return {
+        "dense_text_fusion_ms": worked(lambda question: retriever.search(question, 8), questions),
+        "of_which_text_ms": worked(lambda words: snapshot.text_search(words, 100), asked),
+        "of_which_chunks_ms": worked(snapshot.chunks, drawn),
+        "of_which_version_ms": worked(lambda _: retriever._store.version(), range(50)),
+    }
+
+
+def worked(run: Callable[[Any], object], inputs: Sequence[Any]) -> dict[str, float]:
+    """Milliseconds of one call after the other, and those of work on all cores; the first calls do not count."""
+    for given in inputs[:10]:
+        run(given)
+    started = time.process_time()
+    times = [1000 * seconds(lambda given=given: run(given)) for given in inputs]
+    return spread(times) | {"cpu_ms": round(1000 * (time.process_time() - started) / len(inputs), 2)}
 
 
 def truth(ids: Sequence[str], vectors: Vectors, queries: Vectors) -> list[set[str]]:
     """The ten nearest of each query."""
-    return [{ids[row] for row in np.argpartition(-(vectors @ query), 10)[:10]} for query in queries]
+    best = []
+    for some in np.array_split(queries, -(-len(queries) // 32)):  # many at once read the vectors once
+        best += [{ids[row] for row in np.argpartition(-scores, 10)[:10]} for scores in some @ vectors.T]
+    return best
 
 
 def timed(search: Callable[[Vectors], Found], queries: Vectors, exact: Sequence[set[str]]) -> dict[str, Any]:
@@ -132,8 +163,11 @@ def filtered(
     return timed(lambda query: [i for i, _ in index.search(query, 10, index.scope(names))], queries, exact)
 
 
-def lancedb(store: Store, queries: Vectors, exact: Sequence[set[str]]) -> dict[str, Any]:
-    """LanceDB over the same table: all rows, then its index of product-quantised lists, scored again by the vectors."""
+def lancedb(store: Store, queries: Vectors, exact: Sequence[set[str]]) -> Iterator[dict[str, Any]]:
+    """LanceDB over the same table: all rows, then its index of product-quantised lists, scored again by the vectors.
+
+    What is known is given after each step.
+    """
     from lancedb.index import IvfPq
 
     table = store._table("chunks")
@@ -143,6 +177,7 @@ def lancedb(store: Store, queries: Vectors, exact: Sequence[set[str]]) -> dict[s
         return ids_of(table.search(query, "vector").distance_type("dot").bypass_vector_index().limit(10))
 
     result: dict[str, Any] = {"flat": timed(flat, queries[few], exact[few])}
+    yield result
     result["build_s"] = seconds(lambda: table.create_index("vector", config=IvfPq(distance_type="dot")))
     for n_probes, refine in ((20, 10), (50, 20), (100, 40), (200, 80), (400, 160)):
 
@@ -150,9 +185,9 @@ def lancedb(store: Store, queries: Vectors, exact: Sequence[set[str]]) -> dict[s
             return ids_of(table.search(query, "vector").distance_type("dot").nprobes(n_probes).refine_factor(refine).limit(10))
 
         result["own"] = timed(own, queries[few], exact[few]) | {"nprobes": n_probes, "refine_factor": refine}
+        yield result
         if result["own"]["recall_at_10"] >= RECALL:
             break
-    return result
 
 
 def ids_of(query: Any) -> Found:

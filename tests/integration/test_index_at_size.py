@@ -12,7 +12,7 @@ from ingest.inverted import InvertedIndex
 from ingest.journal import FileState
 from ingest.rows import edition_of
 from ingest.serving import Serving
-from ingest.store import Batch, Store
+from ingest.store import INDEXED_FROM, Batch, Store
 from rag.retriever import Filters, Retriever, RetrieverSettings
 from tests.conftest import FakeEmbedder
 
@@ -225,6 +225,41 @@ def test_compacting_drops_an_index_that_still_has_deleted_documents(store):
         store.compact()
     assert written(store) == []
     assert len(index_of(store)) == (N_DOCUMENTS - 1) * PER_DOCUMENT
+
+
+def assert_found_by_column(store: Store, gone: list[Chunk]) -> None:
+    """Look-ups of chunks by id, edition and digest give what all rows of the table say."""
+    snapshot = store.snapshot()
+    rows = [row for batch in snapshot.rows("chunks") for row in batch.to_pylist()]
+    rows = [*rows[:30], *rows[-30:]]
+    chunks = snapshot.chunks([*(row["id"] for row in rows), *(chunk.id for chunk in gone)])
+    assert {identity: chunk.text for identity, chunk in chunks.items()} == {row["id"]: row["text"] for row in rows}
+    editions = {chunk.document: "none" for chunk in gone} | {row["document"]: row["edition"] for row in rows}
+    assert store.missing([*chunks.values(), *gone], editions) == gone
+    vectors = store.vectors([*(row["digest"] for row in rows), "none"])
+    assert {digest: vector.tolist() for digest, vector in vectors.items()} == {row["digest"]: row["vector"] for row in rows}
+
+
+def test_looking_up_chunks_in_a_store_with_indexes_finds_what_is_in_it(store, monkeypatch):
+    def indexed() -> set[str]:
+        return {column for index in store._table("chunks").list_indices() for column in index.columns}
+
+    assert N_DOCUMENTS * PER_DOCUMENT < INDEXED_FROM and indexed() == {"terms"}
+    monkeypatch.setattr("ingest.store.INDEXED_FROM", 100)
+    store.finish()  # as a store from before there were such indexes
+    assert indexed() == {"terms", "id", "edition", "digest"}
+    assert_found_by_column(store, [])
+    before = store.snapshot()
+    old = [before.chunks(before.vectors([before.states[name].edition])[0]) for name in map(name_of, (5, 6))]
+    gone = [chunk for chunks in old for chunk in chunks.values()]
+    with store.writing():
+        put(store, [name_of(6), name_of(N_DOCUMENTS)], salt=1, removed=(name_of(5),))
+        assert_found_by_column(store, gone)  # rows that the indexes do not have yet
+        assert len(before.chunks([chunk.id for chunk in gone])) == len(gone) == 2 * PER_DOCUMENT
+        store.finish()
+        assert_found_by_column(store, gone)
+        store.compact()
+    assert_found_by_column(Store.open(store.path), gone)
 
 
 def test_questions_during_an_update_see_the_old_or_the_new_store(store):
