@@ -74,10 +74,12 @@ def evaluated(name: str, options: argparse.Namespace, parts: Sequence[str]) -> d
 
 def prepared_store(name: str, bench: Path, stores: Path, corpus: Path | None = None) -> tuple[Path, float | None]:
     """The store of a set, made from `corpus` or the set's own, and the seconds that took, None where it was begun before."""
-    store = stores / name
+    store, complete = stores / name, stores / f"{name}.complete"  # one whose making was broken off is completed
     is_new = False
     try:
         Store.open(store, embedder=RagConfig().embedder.model)
+        if complete.is_file():
+            return store, None
     except StoreError:
         shutil.rmtree(store, ignore_errors=True)
         is_new = True
@@ -90,5 +92,6 @@ def prepared_store(name: str, bench: Path, stores: Path, corpus: Path | None = N
     store.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     command = [sys.executable, "-m", "ingest.cli", str(corpus), "--store", str(store), "--json"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # also completes one whose making was broken off
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    complete.touch()
     return store, round(time.monotonic() - started, 1) if is_new else None

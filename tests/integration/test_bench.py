@@ -16,6 +16,7 @@ def bench(tmp_path, sample_store):
     folder, stores = tmp_path / "bench", tmp_path / "stores"
     (folder / "mini").mkdir(parents=True)
     shutil.copytree(sample_store, stores / "mini")
+    (stores / "mini.complete").touch()
     lines = SAMPLE.with_name("sample-questions.jsonl").read_text(encoding="utf-8").splitlines()
     chosen = [line for line in lines if '"answerable": true' in line][:4] + [line for line in lines if "false" in line][:2]
     (folder / "mini" / "questions.jsonl").write_text("\n".join(chosen), encoding="utf-8")
