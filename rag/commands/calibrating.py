@@ -37,7 +37,7 @@ def add(commands: Commands, parents: Parents) -> None:
 def _calibrate(options: argparse.Namespace, config: RagConfig) -> int:
     from rag.calibration import choose, require_enough, target_for
     from rag.engine import build_engine
-    from rag.evaluation.caching import CachingEmbedder
+    from rag.evaluation.caching import remembering
     from rag.evaluation.calibrate import (
         ask_and_grade,
         configuration,
@@ -55,7 +55,7 @@ def _calibrate(options: argparse.Namespace, config: RagConfig) -> int:
         require_free(options.out)
     questions, n_left_out = draw(read_labelled(options.questions), options.limit, config.answer.max_question_chars)
     require_enough(len(questions), target)
-    engine = build_engine(config, CachingEmbedder(config.embedder.embedder()))
+    engine = build_engine(config, remembering(config.embedder.embedder()))
     errors = Console(stderr=True)
     asked = track(questions, "asking", console=errors, transient=True, disable=not errors.is_terminal)
     records = ask_and_grade(engine, asked)

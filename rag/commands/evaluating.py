@@ -84,7 +84,7 @@ def _arms(options: argparse.Namespace, config: RagConfig) -> Outcome:
     from rag.engine import build_engine
     from rag.evaluation.arms import arms_result, examine_arms, is_comparable, require_memory
     from rag.evaluation.asking import usable
-    from rag.evaluation.caching import CachingEmbedder
+    from rag.evaluation.caching import remembering
     from rag.evaluation.page import arms_page
     from rag.evaluation.results import about, system_of
 
@@ -93,7 +93,7 @@ def _arms(options: argparse.Namespace, config: RagConfig) -> Outcome:
     notes += [f"{q.job.identity}: no short answer, so its text alone cannot be graded." for q in kept if not is_comparable(q)]
     questions = _some([question for question in kept if is_comparable(question)], options, notes)
     require_memory(config)
-    engine = build_engine(config, CachingEmbedder(config.embedder.embedder()))
+    engine = build_engine(config, remembering(config.embedder.embedder()))
     rows = _progress(examine_arms(engine, questions, arms, notes), len(questions))
     known = about(options.questions, limit=options.limit, system=system_of(config, engine))
     result = arms_result(rows, arms, known, notes)

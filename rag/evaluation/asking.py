@@ -20,7 +20,7 @@ from rag.config import RagConfig
 from rag.engine import build_engine, build_retriever
 from rag.errors import GeneratorError, InputError, QuestionError
 from rag.evaluation.answers import Outcome, document_of, grade, is_contained, is_exact, is_gradable, language_of, token_f1
-from rag.evaluation.caching import CachingEmbedder
+from rag.evaluation.caching import remembering
 from rag.evaluation.citations import citation_precision, citation_recall, n_verbatim
 from rag.evaluation.retrieval import character_figures, chunk_precision, levels_of, pool_figures, question_figures
 from rag.evaluation.rows import Values, digest, named
@@ -66,7 +66,7 @@ def open_subject(config: RagConfig, *, is_answering: bool = True) -> Subject:
     Raises: StoreError, GeneratorError, CheckerError.
     """
     # The sentences of a small corpus are candidates for question after question, and embedding them takes most of the time.
-    embedder = CachingEmbedder(config.embedder.embedder())
+    embedder = remembering(config.embedder.embedder())
     engine = build_engine(config, embedder) if is_answering else None
     retriever = build_retriever(config, embedder) if engine is None else engine.retriever
     return Subject(retriever, Store.open(Path(config.store.path)).snapshot(), engine)

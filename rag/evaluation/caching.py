@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ingest.embedder import Embedder, Vectors
+from ingest.universal import CombinedEmbedder
 
 
 class CachingEmbedder:
@@ -43,6 +44,13 @@ class CachingEmbedder:
     def token_starts(self, text: str) -> Sequence[int]:
         """Character position at which each token of `text` starts, ascending, without special tokens."""
         return self._inner.token_starts(text)
+
+
+def remembering(embedder: Embedder) -> Embedder:
+    """The embedder with a memory. Of two side by side each gets its own: quoting uses the first alone."""
+    if isinstance(embedder, CombinedEmbedder):
+        return CombinedEmbedder(CachingEmbedder(embedder.first), CachingEmbedder(embedder.second))
+    return CachingEmbedder(embedder)
 
 
 def _remembered(known: dict[str, Vectors], encode: Callable[[Sequence[str]], Vectors], texts: Sequence[str]) -> Vectors:

@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from ingest.config import StoreConfig
+from rag.config import RagConfig
+from rag.engine import build_engine
+from rag.evaluation.asking import open_subject
+from rag.pipeline import answer
 from tests.conftest import ROOT, SAMPLE
 
 
@@ -54,6 +59,14 @@ def test_search_and_ask_give_the_figures_of_the_evaluation(script, capsys):
     assert (asked["right"]["n"], asked["unanswerable: wrongly answered"]["n"]) == (4, 2)
     assert asked["right"]["value"] + asked["wrong"]["value"] + asked["abstained"]["value"] == 100
     assert "missing: not in" in capsys.readouterr().err
+
+
+def test_what_is_measured_is_what_a_user_gets(sample_store):
+    """The embedder with a memory, which measuring uses, changes nothing of an answer."""
+    config = RagConfig(store=StoreConfig(path=sample_store))
+    measured, real = open_subject(config).engine, build_engine(config)
+    for question in ("How many unused leave days may I carry over?", "How many days can a Delfa B2 run without any sunlight?"):
+        assert answer(measured, question).confidence == answer(real, question).confidence > 0
 
 
 def test_checking_stands_beside_its_floor(script):
