@@ -58,6 +58,10 @@ class Offer:
             faults = ["you have to call a function, and you called none"]
         return tuple(call for call, _ in read if call is not None), tuple(faults)
 
+    def has(self, name: str) -> bool:
+        """True for the name of a tool on offer."""
+        return self._named(name) is not None
+
     def _read(self, call: Call) -> tuple[Call | None, list[str]]:
         tool = self._named(call.name)
         if tool is None:

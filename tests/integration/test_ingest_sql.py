@@ -81,7 +81,7 @@ def test_no_document_can_take_the_name_under_which_results_of_tools_are_cited(tm
         lambda: ingest_query(query(path, source="tool"), store, fake_embedder, ChunkerSettings()),
         lambda: ingest_folder(folder, store, fake_embedder, ChunkerSettings(), source_name="tool"),
     ):
-        with pytest.raises(IngestError, match="cannot ingest source `tool`: results of tools .* Choose another name"):
+        with pytest.raises(IngestError, match=r"cannot ingest source `tool`: results of tools .* Choose another name"):
             refused()
     first = query(path, "SELECT 'tool:get_balance' AS id, title FROM notes WHERE id = 1")
     assert ingest_query(first, store, fake_embedder, ChunkerSettings()).added == ["tool: get_balance"]

@@ -33,7 +33,7 @@ def test_calls_are_put_together_however_a_server_sends_them(events):
     told = Told()
     for calls in events:
         assert told.take(delta(*calls)) == ""
-    assert [(call.name, "".join(call.arguments.split())) for call in told.calls][0] == ("a", '{"n":1}')
+    assert ["".join(call.arguments.split()) or "{}" for call in told.calls] == ['{"n":1}', "{}"]
     assert [call.name for call in told.calls] == ["a", "b"]
     assert len({call.id for call in told.calls}) == 2
 

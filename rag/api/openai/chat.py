@@ -116,7 +116,8 @@ class _Completion:
     )
     | {
         200: {
-            "description": "the completion, or chunks of it; `grounding` is the answer object of POST /query",
+            "description": "the completion, or chunks of it, with `tool_calls` where the model calls functions of the client; "
+            "`grounding` is the answer object of POST /query",
             "content": {
                 "application/json": {"example": examples.COMPLETION},
                 "text/event-stream": {"example": examples.CHUNKS},

@@ -43,7 +43,7 @@ def offer_of(tools: Sequence[Any], choice: Any, is_parallel: bool | None, genera
     mode, names = _choice(choice)
     is_forced = mode == "required"
     if not can_call(generator):
-        why = f"generator `{generator.name}` calls no functions; set generator.kind to `openai` for a model that can"
+        why = f"generator `{generator.name}` calls no functions; set generator.kind to `openai` or `gpt-oss`"
         refuse(is_forced, "tool_choice", why)
         return None
     offered = [tool for tool in _tools(_functions(tools)) if names is None or tool.name in names]

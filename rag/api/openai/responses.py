@@ -178,7 +178,8 @@ _ERRORS = responses(
     responses=_ERRORS
     | {
         200: {
-            "description": "the response, or its events; `grounding` is the answer object of POST /query",
+            "description": "the response, or its events, with items `function_call` where the model calls functions of the "
+            "client; `grounding` is the answer object of POST /query",
             "content": {
                 "application/json": {"example": examples.RESPONSE},
                 "text/event-stream": {"example": examples.RESPONSE_EVENTS},
