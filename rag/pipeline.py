@@ -3,7 +3,8 @@
 What becomes of the verdicts is the policy's to say. "strict": unsupported claims are repaired once, then withheld. "mark":
 every claim is shown with its verdict. "off": the draft is shown as it is, unchecked, and `min_confidence` does not apply. When
 there is nothing of a generated draft to show the product quotes instead, and when no quote answers it abstains. Answers in the
-form of a JSON Schema are made in `rag.structured`. It knows no command line and no HTTP.
+form of a JSON Schema are made in `rag.structured`; where a client offers tools the answer may be calls of them (`rag.calling`).
+It knows no command line and no HTTP.
 """
 
 import time

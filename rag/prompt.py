@@ -131,13 +131,13 @@ def chat_messages(request: Request, max_prompt_tokens: int) -> tuple[list[dict[s
         return _from_memory(request, turns), 0
     after = _correction(request.earlier, abstain) if request.earlier else []
     used = len(rules) + len(request.question) + sum(len(turn["content"]) for turn in (*turns, *after)) + 400
-    used += len(json.dumps([tool_definitions(request.offer), _calls(request)])) if request.offer or request.made else 0
+    used += len(json.dumps([tool_definitions(request.offer), _calls(request, 0)])) if request.offer or request.made else 0
     n = fit(request.passages, max_prompt_tokens * _CHARS_A_TOKEN - used)
     passages = [
         {"number": number, "document": scrub(passage.document), "section": scrub(passage.context), "text": scrub(passage.text)}
         for number, passage in enumerate(request.passages[:n], start=1)
     ]
-    told = {"passages": passages, "question": _harmless(request.question), **_calls(request)}
+    told = {"passages": passages, "question": _harmless(request.question), **_calls(request, n)}
     return [
         {"role": "system", "content": rules},
         *turns,
@@ -162,9 +162,9 @@ def tool_definitions(offer: Offer | None) -> list[dict[str, Any]]:
     return [{"type": "function", "function": function} for function in functions]
 
 
-def _calls(request: Request) -> dict[str, Any]:
-    """The calls that were made for the question, each with the numbers of the passages that it gave."""
-    numbers = {passage.chunk: number for number, passage in enumerate(request.passages, start=1)}
+def _calls(request: Request, n: int) -> dict[str, Any]:
+    """The calls that were made for the question, each with the numbers that what it gave has among the first `n` passages."""
+    numbers = {passage.chunk: number for number, passage in enumerate(request.passages[:n], start=1)}
     made = [
         {
             "function": each.call.name,

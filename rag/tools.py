@@ -36,6 +36,11 @@ class Tool:
     schema: AnswerSchema
 
     @property
+    def key(self) -> str:
+        """Its name as far as every server keeps it; no two on offer may have the same."""
+        return _key(self.name)
+
+    @property
     def parameters(self) -> Mapping[str, Any]:
         """The JSON Schema of its parameters."""
         return self.schema.schema
@@ -78,12 +83,8 @@ class Offer:
 
     def _named(self, name: str) -> Tool | None:
         """The tool of a name, also as servers change it: with its namespace, with `_` for `-`, with the rest of a header."""
-        name = name.split("<|")[0].strip()
-        by_name = {tool.name: tool for tool in self.tools}
-        plainer = {_bare(tool.name): tool for tool in self.tools}
-        bare = _bare(name.removeprefix("functions."))
-        is_clear = len(plainer) == len(self.tools)
-        return by_name.get(name) or by_name.get(name.removeprefix("functions.")) or (plainer.get(bare) if is_clear else None)
+        key = _key(name.split("<|")[0].removeprefix("functions."))
+        return next((tool for tool in self.tools if tool.key == key), None)
 
 
 @dataclass(frozen=True)
@@ -170,5 +171,5 @@ def _passages(document: Document, start: int, sha256: str) -> tuple[Passage, ...
     )
 
 
-def _bare(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", name.lower())
+def _key(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")

@@ -232,6 +232,21 @@ def test_what_is_offered_and_not_called_changes_nothing_and_what_is_forced_is_as
     assert "does not support tools" in untooled.grounding["receipt"]["drafts"][0]["tools_refused"]
 
 
+def test_json_is_made_of_results_too_once_they_are_there(behind):
+    client, stub = behind(speaking(VLLM, CALLING))
+    form = {"type": "object", "properties": {"days_left": {"type": "integer"}, "hotel": {"type": "string"}}}
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": form}}
+    options = {"model": "any", "tools": TOOLS, "response_format": wanted}
+    called = client.chat.completions.create(messages=ASKED, **options).choices[0].message
+    assert called.tool_calls and "response_format" not in stub.requests[-1], "held to a form the model could not call"
+    filled = {"answer": {"days_left": 12, "hotel": "SECRET"}, "citations": ["1"]}
+    stub.actions = [speaking(VLLM, Said("No JSON.")), speaking(VLLM, Said(json.dumps(filled)))]
+    whole = client.chat.completions.create(messages=answered(CALL), **options)
+    assert json.loads(whole.choices[0].message.content) == {"days_left": 12}
+    assert whole.choices[0].message.annotations[0].url_citation.title == "tool:get_vacation_balance"
+    assert "response_format" in stub.requests[-1] and "tools" not in stub.requests[-1]
+
+
 def many(n):
     """So many rounds of calls, each with its result."""
     calls = [{**CALL, "id": f"call_{i}"} for i in range(n)]

@@ -170,6 +170,8 @@ def test_a_function_on_offer_is_called_and_no_other(header):
         assert OFFER.accepted(draft.calls)[0][0].name == "get-balance"
         assert "SECRET" not in repr([piece if isinstance(piece, str) else piece.account for piece in pieces])
         assert draft.account["problem"] is None and not runtime.writes
+    gpt, _ = generator(call)
+    assert gpt.generate(Request("How many are left?", (), "en", offer=OFFER)).calls, "also where no document was found"
     for asked, written in ((replace(FUNCTIONS, offer=None), call), (FUNCTIONS, call.replace("get_", "drop_"))):
         gpt, _ = generator(written, "Forced.<|return|>")
         assert (gpt.generate(asked).calls, gpt.name) == ((), "gpt-oss:scripted")

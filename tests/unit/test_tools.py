@@ -62,8 +62,7 @@ def test_a_name_is_known_as_servers_change_it_but_never_guessed():
             (Call("1", "get-balance", '{"on": "2026-01-31"}'),),
             (),
         )
-    twins = Offer((Tool("get-balance", "", schema), Tool("get_balance", "", schema)))
-    assert twins.accepted([Call("1", "get balance", "{}")])[1]
+    assert offer.accepted([Call("1", "balance", "{}")])[0] == ()
     for arguments in ('{"on": "soon"}', "[]", '{"on": NaN}', '{"on": "2026-01-31"'):
         calls, faults = offer.accepted([Call("1", "get-balance", arguments)])
         assert not calls and len(faults) == 1

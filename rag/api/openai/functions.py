@@ -111,7 +111,8 @@ def _tools(functions: Sequence[Any]) -> list[Tool]:
     size = sum(len(json.dumps(function)) for function in functions)
     _refuse_if(size > _MAX_TOOLS_CHARS, f"functions of over {_MAX_TOOLS_CHARS:,} characters in all", "tools")
     tools = [_tool(function) for function in functions]
-    _refuse_if(len({tool.name for tool in tools}) < len(tools), "two functions of one name", "tools")
+    is_clear = len({tool.key for tool in tools}) == len(tools)
+    _refuse_if(not is_clear, "two functions of one name, or of names that differ in case, `_` and `-` alone", "tools")
     return tools
 
 

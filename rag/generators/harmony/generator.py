@@ -164,8 +164,7 @@ class HarmonyGenerator:
             reply, written = yield from self._run(work, renderer, is_forced=is_forced)
             if self._monitor is not None:
                 self._monitor.record(request.question, self.name, reply)
-            if work.offer is not None and reply.call is not None and work.offer.has(reply.call.name):
-                work.wanted = reply.call
+            work.wanted = _wanted(work.offer, reply.call)
             if work.text or work.wanted:
                 break
             if is_forced or work.seconds_left() <= 0:
@@ -197,7 +196,7 @@ class HarmonyGenerator:
             ids = [*renderer.conversation(request, effort, n_turns), *search]
             browser = Browser(request.library, renderer.count)
             shown, n = browser.results(query, request.passages, limit - len(ids))
-            if n:
+            if n or not request.passages:
                 break
         else:
             raise GeneratorUnavailable(
@@ -275,6 +274,12 @@ class HarmonyGenerator:
         work.ids += [*renderer.assistant, *written]
         work.ids += renderer.result(call.name if call.name in TOOLS else f"browser.{call.name}", shown)
         return True
+
+
+def _wanted(offer: Offer | None, call: Call | None) -> Call | None:
+    """The call where it is one of a function on offer, and not of the browser."""
+    is_function = offer is not None and call is not None and call.name not in TOOLS and offer.has(call.name)
+    return call if is_function else None
 
 
 def _begun(effort: str, n_prompt: int) -> dict[str, Any]:
