@@ -26,6 +26,7 @@ from rag.answers import Passage
 from rag.copies import collapsed
 from rag.crossencoder.runtime import CrossEncoder
 from rag.fusion import fused
+from rag.joining import JOINED, joined, near_the_best
 from rag.openings import OPENING_CHARS, Opening, Openings
 from rag.reranker import Reranker
 
@@ -38,7 +39,8 @@ class RetrieverSettings:
 
     `dense_weight_across`: where the store has nothing in the language of the question, so that words can hardly match.
     `exact_below`: number of chunks from which the dense search is approximate. `rerank`: how many passages are read with the
-    question, where the store has texts in its language.
+    question, where the store has texts in its language. `max_gap`: how far below the best a passage may score that `find`
+    gives, in standard deviations of the candidates' scores; 0 for any.
     """
 
     n_candidates: int = 100
@@ -47,6 +49,7 @@ class RetrieverSettings:
     dense_weight_across: float = 0.7
     exact_below: int = EXACT_BELOW
     rerank: int = 8
+    max_gap: float = 4.5
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,20 @@ class Retriever:
             with suppress(StoreError):  # compacting or rebuilding may take away what is just being read
                 return self._search(self._current(), question, top_k, filters or Filters(), language)
         return self._search(self._current(), question, top_k, filters or Filters(), language)
+
+    def find(
+        self, question: str, top_k: int = 10, filters: Filters | None = None, language: str | None = None
+    ) -> list[Passage]:
+        """Search for a reader: as `search`, with neighbours made one passage and without what lies far behind the best.
+
+        Raises: StoreError, CheckerError.
+        """
+        found = near_the_best(self.search(question, max(top_k, JOINED), filters, language), self.settings.max_gap)
+        return joined(found, self._text)[:top_k]
+
+    def _text(self, name: str) -> str | None:
+        document = self._current().snapshot.document(name)
+        return document.text if document else None
 
     def _search(
         self, view: _View, question: str, top_k: int, filters: Filters, language: str, n_candidates: int = 0

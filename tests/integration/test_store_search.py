@@ -103,6 +103,33 @@ def test_the_same_words_twice_in_a_document_stay_two_passages(tmp_path, fake_emb
     assert sum(words in p.text for p in found) == 2
 
 
+def test_a_search_joins_neighbours_and_leaves_out_what_is_far_behind(tmp_path, fake_embedder):
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    days = "\n\n".join(f"Day {n}: the crane lifts {n * 10} tonnes over the northern quay." for n in range(1, 5))
+    text = f"# Crane\n\n{days}\n\n# Canteen\n\nThe canteen opens at noon and closes at three in the afternoon.\n"
+    (folder / "harbour.md").write_text(text, encoding="utf-8")
+    ingest_folder(folder, tmp_path / "store", fake_embedder, ChunkerSettings(max_tokens=16))
+    question = "How much does the crane lift over the northern quay?"
+    store = Store.open(tmp_path / "store")
+    single = Retriever(store, fake_embedder).search(question, 10)
+    found = Retriever(store, fake_embedder, RetrieverSettings(max_gap=0.0)).find(question, 10)
+
+    assert len(found) < len(single)
+    assert [(p.rank, text[p.start : p.end]) for p in found] == [(n, p.text) for n, p in enumerate(found, start=1)]
+    assert "Day 1" in found[0].text and "Day 4" in found[0].text and found[0].score == single[0].score
+
+    def covered(passages):
+        return sorted({i for p in passages for i in range(p.start, p.end) if not text[i].isspace()})
+
+    assert covered(found) == covered(single) and sum(len(p.text) for p in found) <= len(text)
+
+    gap = single[0].score - single[-1].score
+    near = Retriever(store, fake_embedder, RetrieverSettings(max_gap=gap - 1e-6)).find(question, 10)
+    assert covered(near) == covered([p for p in single if p.score > single[-1].score])
+    assert [p.document for p in Retriever(store, fake_embedder).find(question, 1)] == ["harbour.md"]
+
+
 def test_a_question_of_nothing_but_marks_and_stop_words_still_works(retriever):
     assert len(retriever.search("the of and ?", 3)) == 3
     assert len(retriever.search("'; DROP TABLE chunks; --", 3)) == 3
