@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.embedder import Vectors
+from ingest.errors import StoreError
 
 _FORMAT = 1
 _FILES = ("lists.faiss", "vectors.f32", "ids.npy", "documents.npy", "clusters.npy")
@@ -133,8 +134,12 @@ class InvertedIndex:
         vectors = np.empty((len(rows), self.dim), dtype=np.float32)
         width = vectors.itemsize * self.dim
         for vector, row in zip(vectors, rows.tolist(), strict=True):
-            if os.preadv(self._vectors.fileno(), [vector.data], row * width) != width:
-                raise OSError("the vectors of the index end too early")
+            try:
+                n = os.preadv(self._vectors.fileno(), [vector.data], row * width)
+            except OSError as error:
+                raise _unread(self._vectors.name, str(error)) from error
+            if n != width:
+                raise _unread(self._vectors.name, "the vectors end too early")
         return vectors
 
     def fit(self, queries: Vectors) -> int:
@@ -189,6 +194,13 @@ def write_index(
     (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
     meta["n_read"] = InvertedIndex(folder).fit(queries)
     (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+    for path in folder.iterdir():  # its checksums are of samples: after a power cut a hole might not be seen
+        with path.open("rb") as written:
+            os.fsync(written.fileno())
+
+
+def _unread(path: str, why: str) -> StoreError:
+    return StoreError(f"cannot read the index `{Path(path).parent}`: {why}. Delete this folder, it is then built anew")
 
 
 def _documents(chunks: dict[str, list[str]], rows: Numbers) -> tuple[list[Indexed], NDArray[np.int32]]:

@@ -152,3 +152,11 @@ def disk_errors(path: Path) -> Iterator[None]:
                 "stored is lost."
             ) from error
         raise StoreError(f"cannot use store `{path}`: {text.splitlines()[0][:300]}") from error
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process builds an index in a folder."""
+    with (folder / ".lock").open("a+") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

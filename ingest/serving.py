@@ -4,18 +4,16 @@
     DIR/lance/index/.lock, .new    held by the one process that builds; where it builds
 
 Chunks of the written index whose document was replaced or deleted since never come; new chunks lie beside it in memory. When
-more than a tenth changed, it is built anew while questions go on. It lies beside the tables that it belongs to, so that
-`ingest rebuild`, which makes other tables, leaves it behind with the old ones.
+more than a tenth changed, it is built anew while questions go on; only the first question of a process may have to wait for
+one. It lies beside the tables that it belongs to, so that `ingest rebuild`, which makes other tables, leaves it behind.
 """
 
 import errno
-import fcntl
 import logging
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.embedder import Vectors
-from ingest.errors import IngestError
+from ingest.errors import IngestError, StoreError
 from ingest.inverted import InvertedIndex, Mask, write_index
-from ingest.manifest import disk_errors
+from ingest.manifest import alone, disk_errors
 from ingest.snapshot import Snapshot
 from ingest.vector_index import VectorIndex
 
@@ -116,12 +114,16 @@ class Serving:
         self._encode_queries = encode_queries
         self._wait_s = wait_s
         self._written: InvertedIndex | None = None
+        self._is_serving = False
         self._folder: Path | None = None
         self._latest: Snapshot | None = None
         self._renewal: threading.Timer | None = None
 
     def index(self, snapshot: Snapshot, folder: Path) -> ServingIndex:
-        """Make the index of a snapshot; a written one lies in `folder`, and is built first where there is none.
+        """Make the index of a snapshot; a written one lies in `folder`.
+
+        Where there is none, or little of it holds, it is built: the first time before anything is served, later while vectors
+        are searched in memory. So they are where it cannot be built: a full disk makes a store slow and does not close it.
 
         Raises: StoreError.
         """
@@ -129,17 +131,29 @@ class Serving:
             self._folder, self._written = folder, None
         self._latest = snapshot
         if _n_chunks(snapshot) < self._exact_below:
-            self._written = None
-            return ServingIndex(snapshot, None)
-        written = self._written or _newest(folder, snapshot)
-        if written is None or _changed(written, snapshot) > _UNFIT_AT:
-            written = self._renewed(snapshot, folder)
-        elif _changed(written, snapshot) > _RENEWED_AT and self._renewal is None:
+            written = None
+        else:
+            written = self._written or _newest(folder, snapshot)
+            changed = 1.0 if written is None else _changed(written, snapshot)
+            if changed > _UNFIT_AT and not self._is_serving:
+                written = self._first(snapshot, folder) or written
+            elif changed > _RENEWED_AT:
+                self._renew_later(folder)
+        self._written, self._is_serving = written, True
+        return ServingIndex(snapshot, written)
+
+    def _first(self, snapshot: Snapshot, folder: Path) -> InvertedIndex | None:
+        try:
+            return self._renewed(snapshot, folder)
+        except StoreError as error:
+            _LOG.warning("the index could not be built, the vectors are searched in memory: %s", error)
+            return None
+
+    def _renew_later(self, folder: Path) -> None:
+        if self._renewal is None:
             self._renewal = threading.Timer(self._wait_s, self._renew, [folder])
             self._renewal.daemon = True
             self._renewal.start()
-        self._written = written
-        return ServingIndex(snapshot, written)
 
     def _renew(self, folder: Path) -> None:
         try:
@@ -158,7 +172,7 @@ class Serving:
         with disk_errors(folder):
             try:
                 folder.mkdir(exist_ok=True)
-                with _alone(folder):
+                with alone(folder):
                     written = _newest(folder, snapshot)
                     if written is None or _changed(written, snapshot) > _RENEWED_AT:
                         written = self._build(snapshot, folder)
@@ -216,11 +230,3 @@ def _like_a_question(text: str) -> str:
     words = text.split()
     start = max(0, (len(words) - _QUESTION_WORDS) // 2)
     return " ".join(words[start : start + _QUESTION_WORDS])
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Wait until no other process builds in a folder."""
-    with (folder / ".lock").open("a+") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

@@ -34,7 +34,17 @@ from ingest.documents import Chunk, Document
 from ingest.embedder import Vectors
 from ingest.errors import StoreError, StoreMismatch
 from ingest.journal import STATE_COLUMNS, FileState, read_copy, write_copy
-from ingest.manifest import FIRST_TABLES, SCHEMA_VERSION, Manifest, Source, disk_errors, lock, read_manifest, write_manifest
+from ingest.manifest import (
+    FIRST_TABLES,
+    SCHEMA_VERSION,
+    Manifest,
+    Source,
+    alone,
+    disk_errors,
+    lock,
+    read_manifest,
+    write_manifest,
+)
 
 if TYPE_CHECKING:
     from ingest.snapshot import Snapshot
@@ -251,7 +261,14 @@ class Store:
         return before, _size(self.path)
 
     def _drop_outdated_index(self) -> None:
-        """Delete a written index that still has names and vectors of documents that are no more."""
+        """Delete an index that has names and vectors of documents that are no more, and what a killed build left."""
+        if not self.index_folder.is_dir():
+            return
+        with alone(self.index_folder):  # whoever is building one now has begun with what was there before
+            shutil.rmtree(self.index_folder / ".new", ignore_errors=True)
+            self._drop_outdated_indexes()
+
+    def _drop_outdated_indexes(self) -> None:
         live = {state.edition for state in self.states().values()}
         for meta in self.index_folder.glob("*/meta.json"):
             try:

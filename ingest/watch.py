@@ -88,9 +88,12 @@ def _looks(folder: Path, store: Path, say: Callable[[str], None]) -> Iterator[bo
         if _identity(folder) != watched or watched is None:
             return
         say(f"the system does not tell of changes in `{folder}` ({error}): looking every {_RETRY_S:.0f} s.")
+        due = time.monotonic() + _RETRY_S
         while _identity(folder) == watched:
-            time.sleep(_RETRY_S)
-            yield True
+            time.sleep(_LOOK_MS / 1000)
+            if is_due := time.monotonic() >= due:
+                due = time.monotonic() + _RETRY_S
+            yield is_due
 
 
 def _changes(folder: Path, store: Path) -> Iterator[bool]:

@@ -6,7 +6,7 @@ answer's `text`. Nothing here searches, generates or checks.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 Verdict = Literal["supported", "contradicted", "not_enough"]
@@ -15,10 +15,21 @@ Policy = Literal["strict", "mark", "off"]
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where words stand in a document."""
+
+    document: str
+    page: int | None
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
 class Passage:
     """A chunk as retrieved for one question. `found_by` names the searches that found it; a higher score is better.
 
-    `sha256` is of the document's file as it was when the passage was retrieved, `loaders_version` of what read it.
+    `sha256` is of the document's file as it was when the passage was retrieved, `loaders_version` of what read it. Other
+    documents have the same words at `also`.
     """
 
     chunk: str
@@ -34,9 +45,10 @@ class Passage:
     found_by: tuple[str, ...] = ()
     sha256: str = ""
     loaders_version: int = 0
+    also: tuple[Place, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields of the search contract."""
+        """Return the fields of the search contract, and the places of equal words."""
         return {
             "rank": self.rank,
             "score": round(self.score, 6),
@@ -45,6 +57,7 @@ class Passage:
             "start": self.start,
             "end": self.end,
             "text": self.text,
+            "also": [asdict(place) for place in self.also],
         }
 
 

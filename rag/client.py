@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import httpx
 
-from rag.answers import Citation, Claim, Passage, Policy
+from rag.answers import Citation, Claim, Passage, Place, Policy
 from rag.errors import RagError
 
 
@@ -118,7 +118,7 @@ class Client:
         Raises: ClientError.
         """
         found = self._json("POST", "/search", json={"question": question, **within.to_json()})
-        return [Passage(chunk="", **passage) for passage in found["passages"]]
+        return [_passage(passage) for passage in found["passages"]]
 
     def check(self, answer: str, sources: Mapping[str, str], *, question: str | None = None) -> dict[str, Any]:
         """Judge every claim of an answer against sources, text by id; gives the object that `rag check --json` prints.
@@ -183,6 +183,10 @@ def _query(question: str, turns: Sequence[tuple[str, str]], within: Narrowing, p
 def _reply(found: dict[str, Any]) -> Reply:
     claims, withheld = (tuple(map(_claim, found[name])) for name in ("claims", "withheld"))
     return Reply(found["text"], found["abstained"], found["reason"], found["confidence"], claims, withheld, found)
+
+
+def _passage(found: dict[str, Any]) -> Passage:
+    return Passage(chunk="", **{**found, "also": tuple(Place(**place) for place in found["also"])})
 
 
 def _claim(found: Mapping[str, Any]) -> Claim:

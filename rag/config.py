@@ -19,6 +19,7 @@ class RetrieverConfig(Section):
     dense_weight_across: float = Field(default=0.7, ge=0, le=1)
     exact_below: int = Field(default=50_000, ge=1000, le=10_000_000)
     rerank: int = Field(default=8, ge=0, le=100)
+    max_gap: float = Field(default=4.5, ge=0, le=100)
 
 
 class GeneratorConfig(Section):

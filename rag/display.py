@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 STYLES = {"supported": "green", "contradicted": "red", "not_enough": "yellow"}
 _STATUS_STYLES = {"confirmed": "green", "moved": "green", "not_supported": "red", "altered": "red"}
 _SHOWN_CHARS = 300
+_SHOWN_COPIES = 3
 
 
 def show_answer(out: Console, answer: Answer, *, with_draft: bool = False) -> None:
@@ -112,6 +113,10 @@ def show_passages(out: Console, passages: Sequence[Passage]) -> None:
         head.append(f"  {passage.score:.2f}  [{passage.start}:{passage.end}]", style="dim")
         out.print(head)
         out.print(Text(f"    {shortened(passage.text)}"))
+        if passage.also:
+            others = ", ".join(place(each.document, each.page) for each in passage.also[:_SHOWN_COPIES])
+            n_more = len(passage.also) - _SHOWN_COPIES
+            out.print(Text(f"    the same words: {others}" + (f" and {n_more} more" if n_more > 0 else ""), style="dim"))
     if not passages:
         out.print("nothing found")
 

@@ -5,6 +5,7 @@ that keeps the question's figures; the user's own words are searched for beside 
 it fails, `rag.questions` joins the question with the ones before it.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ from rag.questions import search_text, standalone
 
 # A longer question hardly leans on others, and a longer rewriting is none.
 _MAX_CHARS = 400
+_WORD = re.compile(r"\w+")
+_NAME = re.compile(r"(?<=[^.?!¿¡\s]\s)([A-ZÀ-ÖØ-Þ]\w+)")
 _TOKENS = ("prompt_tokens", "output_tokens", "reasoning_tokens")
 
 
@@ -73,7 +76,20 @@ def _fault(text: str, question: str, turns: Sequence[tuple[str, str]], language:
         return "most of its words were not said in the conversation"
     if any(any(map(str.isdigit, term)) for term in own - found):
         return "it lost a figure of the question"
+    if any(any(map(str.isdigit, term)) for term in found - said):
+        return "it has a figure that nobody said"
+    if language != "de" and not _names(text) <= _words(" ".join([question, *(turn for _, turn in turns)])):
+        return "it has a name that nobody said"
     return "" if found - own else "it adds nothing to the question"
+
+
+def _names(text: str) -> set[str]:
+    """Words with a capital that do not begin a sentence; in German that would be every noun."""
+    return {match[1].casefold() for match in _NAME.finditer(text)}
+
+
+def _words(text: str) -> set[str]:
+    return {match[0].casefold() for match in _WORD.finditer(text)}
 
 
 def _account(draft: Draft, text: str, fault: str) -> dict[str, Any]:

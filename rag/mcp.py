@@ -170,7 +170,7 @@ async def _call(desk: Desk, name: str, arguments: dict[str, Any]) -> Said:
 def _search(desk: Desk, asked: Search, stop: Stop) -> Said:
     question = checked_question(asked.query, desk.engine.max_question_chars)
     filters = asked.filters(desk.readable())
-    found = desk.engine.retriever.search(question, asked.top_k or 10, filters, detect_language(question))
+    found = desk.engine.retriever.find(question, asked.top_k or 10, filters, detect_language(question))
     desk.note("search", [passage.document for passage in found], question)
     places = (f"[{p.rank}] {_place(p.document, p.page)}, characters {p.start} to {p.end}\n{p.text}" for p in found)
     return "\n\n".join(places) or "Nothing found.", {"passages": [passage.to_json() for passage in found]}

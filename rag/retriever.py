@@ -8,14 +8,11 @@ best are read again (`rag.reranker`).
 
 import fnmatch
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import PurePosixPath
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ingest.analysis import detect_language, terms
 from ingest.documents import Chunk, Document
@@ -26,7 +23,10 @@ from ingest.serving import EXACT_BELOW, Scope, Serving, ServingIndex
 from ingest.snapshot import Snapshot
 from ingest.store import Store, Version
 from rag.answers import Passage
+from rag.copies import collapsed
 from rag.crossencoder.runtime import CrossEncoder
+from rag.fusion import fused
+from rag.joining import JOINED, joined, near_the_best
 from rag.openings import OPENING_CHARS, Opening, Openings
 from rag.reranker import Reranker
 
@@ -39,7 +39,8 @@ class RetrieverSettings:
 
     `dense_weight_across`: where the store has nothing in the language of the question, so that words can hardly match.
     `exact_below`: number of chunks from which the dense search is approximate. `rerank`: how many passages are read with the
-    question, where the store has texts in its language.
+    question, where the store has texts in its language. `max_gap`: how far below the best a passage may score that `find`
+    gives, in standard deviations of the candidates' scores; 0 for any.
     """
 
     n_candidates: int = 100
@@ -48,6 +49,7 @@ class RetrieverSettings:
     dense_weight_across: float = 0.7
     exact_below: int = EXACT_BELOW
     rerank: int = 8
+    max_gap: float = 4.5
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class Retriever:
     """
 
     name = "dense+bm25"
-    version = "3"
+    version = "4"
 
     def __init__(
         self,
@@ -139,13 +141,29 @@ class Retriever:
                 return self._search(self._current(), question, top_k, filters or Filters(), language)
         return self._search(self._current(), question, top_k, filters or Filters(), language)
 
-    def _search(self, view: _View, question: str, top_k: int, filters: Filters, language: str) -> list[Passage]:
+    def find(
+        self, question: str, top_k: int = 10, filters: Filters | None = None, language: str | None = None
+    ) -> list[Passage]:
+        """Search for a reader: as `search`, with neighbours made one passage and without what lies far behind the best.
+
+        Raises: StoreError, CheckerError.
+        """
+        found = near_the_best(self.search(question, max(top_k, JOINED), filters, language), self.settings.max_gap)
+        return joined(found, self._text)[:top_k]
+
+    def _text(self, name: str) -> str | None:
+        document = self._current().snapshot.document(name)
+        return document.text if document else None
+
+    def _search(
+        self, view: _View, question: str, top_k: int, filters: Filters, language: str, n_candidates: int = 0
+    ) -> list[Passage]:
         if not len(view.index):
             return []
         names, scope = self._allowed(view, filters)
         if scope is not None and not scope.n:
             return []
-        limit = max(self.settings.n_candidates, top_k)
+        limit = max(self.settings.n_candidates, top_k, n_candidates)
         languages = (language, *view.index.languages)
         words = _question_terms(question, languages)
         text_scores = dict(view.snapshot.text_search(words, limit, names))
@@ -153,7 +171,7 @@ class Retriever:
         dense_scores = dict(view.index.search(query, limit, scope))
         pool = len(view.index) if scope is None else scope.n
         weight = self._dense_weight(language, view.index.languages)
-        scores = _fuse(dense_scores, text_scores, query, view.index, weight, min(limit, pool))
+        scores = fused(dense_scores, text_scores, query, view.index, weight, min(limit, pool))
         bonus = view.openings.bonus(question, languages)
         if bonus:
             documents = view.index.documents_of(list(scores))
@@ -163,19 +181,9 @@ class Retriever:
             }
         reranker = self._reranker if language in view.index.languages else None
         n_best = max(top_k, reranker.n if reranker else 0)
-        best = sorted(scores, key=lambda identity: (-scores[identity], identity))[:n_best]
-        chunks = view.snapshot.chunks(best)
-        found = [
-            _passage(
-                chunks[identity],
-                view.snapshot.states[chunks[identity].document],
-                scores[identity],
-                rank,
-                identity in dense_scores,
-                identity in text_scores,
-            )
-            for rank, identity in enumerate((identity for identity in best if identity in chunks), start=1)
-        ]
+        found = _distinct(view.snapshot, scores, n_best, (dense_scores, text_scores))
+        if len(found) < top_k and limit < pool:  # most candidates are copies of each other
+            return self._search(view, question, top_k, filters, language, 4 * limit)
         ranked = (reranker.ranked(question, found) if reranker else found)[:top_k]
         return [passage for passage in ranked if filters.min_score is None or passage.score >= filters.min_score]
 
@@ -250,37 +258,30 @@ def _question_terms(question: str, languages: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(word for language in dict.fromkeys(languages) for word in terms(question, language)))
 
 
-def _fuse(
-    dense: dict[str, float],
-    text: dict[str, float],
-    query: NDArray[np.float32],
-    index: ServingIndex,
-    weight: float,
-    n: int,
-) -> dict[str, float]:
-    """Weighted sum of both scores, each standardised over its own `n` best.
-
-    A candidate that only the text search found gets its true cosine; one that only the dense search found gets the text score
-    of the last text candidate when that list is full, else 0, as it has no word in common with the question.
-    """
-    identities = list(dict.fromkeys([*dense, *text]))
-    cosines = np.array(index.cosines(query, identities))
-    missing = min(text.values()) if len(text) >= n else 0.0
-    words = np.array([text.get(identity, missing) for identity in identities])
-    fused = weight * _standardise(cosines, list(dense.values()), n) + (1 - weight) * _standardise(words, list(text.values()), n)
-    return dict(zip(identities, (float(score) for score in fused), strict=True))
+def _distinct(
+    snapshot: Snapshot, scores: Mapping[str, float], n: int, found_by: tuple[Container[str], Container[str]]
+) -> list[Passage]:
+    """The `n` best passages, best first, copies left out; where there are any, all candidates are looked through."""
+    best = sorted(scores, key=lambda identity: (-scores[identity], identity))
+    read = _passages(snapshot, best[:n], scores, found_by)
+    distinct = collapsed(read)
+    if len(distinct) < len(read):
+        distinct = collapsed([*read, *_passages(snapshot, best[n:], scores, found_by)])
+    return [replace(passage, rank=rank) for rank, passage in enumerate(distinct[:n], start=1)]
 
 
-def _standardise(values: NDArray[np.float64], best: Sequence[float], n: int) -> NDArray[np.float64]:
-    """Subtract the mean of the `n` best and divide by their deviation; a list shorter than `n` is filled up with zeros."""
-    sample = np.zeros(max(n, len(best), 1))
-    sample[: len(best)] = best
-    standardised: NDArray[np.float64] = (values - sample.mean()) / (sample.std() + 1e-9)
-    return standardised
+def _passages(
+    snapshot: Snapshot, identities: Sequence[str], scores: Mapping[str, float], found_by: tuple[Container[str], Container[str]]
+) -> list[Passage]:
+    chunks = snapshot.chunks(identities)
+    return [
+        _passage(chunks[identity], snapshot.states[chunks[identity].document], scores[identity], found_by)
+        for identity in identities
+        if identity in chunks
+    ]
 
 
-def _passage(chunk: Chunk, state: FileState, score: float, rank: int, is_dense: bool, is_text: bool) -> Passage:
-    found_by = tuple(name for name, found in (("dense", is_dense), ("text", is_text)) if found)
+def _passage(chunk: Chunk, state: FileState, score: float, found_by: tuple[Container[str], Container[str]]) -> Passage:
     return Passage(
         chunk=chunk.id,
         document=chunk.document,
@@ -289,10 +290,10 @@ def _passage(chunk: Chunk, state: FileState, score: float, rank: int, is_dense: 
         text=chunk.text,
         page=chunk.page,
         score=score,
-        rank=rank,
+        rank=0,
         context=chunk.context,
         language=chunk.language,
-        found_by=found_by,
+        found_by=tuple(name for name, found in zip(("dense", "text"), found_by, strict=True) if chunk.id in found),
         sha256=state.sha256,
         loaders_version=state.loaders_version,
     )

@@ -37,6 +37,7 @@ _BLANKS = re.compile(r"[ \t\u00a0]{2,}")
 _MANY_BREAKS = re.compile(r"\n(?:[ \t]*\n){2,}")
 _LINE_END_HYPHEN, _OTHER_HYPHENS = re.compile(r"\u00ad(?=\n|$)"), re.compile(r"\u00ad")
 _LIGATURES = {ord(letter): unicodedata.normalize("NFKC", letter) for letter in "ﬀﬁﬂﬃﬄﬅﬆ"}
+_RULES_OF_SIGHT = ("/OCProperties", "/AcroForm")
 _NEEDS_PASSWORD = 4  # PDFium's FPDF_ERR_PASSWORD
 # A page of fewer letters that is mostly image is a scan, be there a stamp or a page number on it.
 _FEW_LETTERS = 60
@@ -125,16 +126,24 @@ def _open(data: bytes) -> tuple["PdfDocument", bool]:
 
 
 def _rescued(data: bytes) -> "PdfDocument | None":
-    """The pages that pypdf finds in a damaged file; None where it finds none, or PDFium cannot open them either."""
+    """The pages that pypdf finds in a damaged file; None where it finds none, or PDFium cannot open them either.
+
+    What says which layers and fields are hidden comes along: damage must not make visible what a reader of the file cannot see.
+    """
     import pypdf
     import pypdfium2
+    from pypdf.generic import NameObject
 
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     anew = io.BytesIO()
     try:
         writer = pypdf.PdfWriter()
-        for page in pypdf.PdfReader(io.BytesIO(data), strict=False).pages:
+        reader = pypdf.PdfReader(io.BytesIO(data), strict=False)
+        for page in reader.pages:
             writer.add_page(page)
+        for key in _RULES_OF_SIGHT:
+            if key in reader.root_object:
+                writer.root_object[NameObject(key)] = reader.root_object.raw_get(key).clone(writer)
         writer.write(anew)
         document = pypdfium2.PdfDocument(anew.getvalue())
     except Exception:  # noqa: BLE001  in a file that is damaged pypdf may stumble over anything

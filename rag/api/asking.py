@@ -149,7 +149,7 @@ async def search(body: Search, request: Request, caller: Asker, services: Wired)
     def work(stop: Stop) -> dict[str, Any]:
         language = detect_language(question)
         filters = body.filters(services.rights.readable(caller.principal))
-        found = services.engine.retriever.search(search_text(question, body.pairs()), body.top_k or 10, filters, language)
+        found = services.engine.retriever.find(search_text(question, body.pairs()), body.top_k or 10, filters, language)
         names = [passage.document for passage in found]
         services.audit.write(caller.principal, "search", caller.request_id, names, question)
         return {"passages": [passage.to_json() for passage in found]}

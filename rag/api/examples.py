@@ -34,7 +34,16 @@ ANSWER = {
 EVENTS = 'event: status\ndata: {"stage": "retrieve"}\n\nevent: answer\ndata: {"id": "7d1c", "abstained": false}\n\n'
 PASSAGES = {
     "passages": [
-        {"rank": 1, "score": 2.31, "document": "hr/leave.md", "page": None, "start": 120, "end": 480, "text": "You may ..."}
+        {
+            "rank": 1,
+            "score": 2.31,
+            "document": "hr/leave.md",
+            "page": None,
+            "start": 120,
+            "end": 480,
+            "text": "You may ...",
+            "also": [{"document": "archive/leave.md", "page": None, "start": 120, "end": 480}],
+        }
     ]
 }
 PAIR: dict[str, Any] = {"answer": "The fee is 40 euros.", "sources": [{"id": "s1", "text": "The fee is 30 euros."}]}

@@ -70,7 +70,7 @@ def _search(options: argparse.Namespace, config: RagConfig) -> int:
     def one(job: Job) -> list[Passage]:
         question = checked_question(job.question, config.answer.max_question_chars)
         language = detect_language(question)
-        return retriever.search(search_text(question, job.turns), options.top_k, wanted, language)
+        return retriever.find(search_text(question, job.turns), options.top_k, wanted, language)
 
     def as_json(job: Job, passages: list[Passage]) -> dict[str, Any]:
         return {"id": job.identity, "passages": [passage.to_json() for passage in passages]}

@@ -126,7 +126,7 @@ def examine(subject: Subject, questions: Sequence[Labelled], parts: Sequence[str
 def _search(subject: Subject, job: Job, label: Mapping[str, Any], row: dict[str, Any]) -> None:
     language = detect_language(job.question)
     started = time.perf_counter()
-    found = subject.retriever.search(search_text(job.question, job.turns), _DEPTH, None, language)
+    found = subject.retriever.find(search_text(job.question, job.turns), _DEPTH, None, language)
     row["ms"]["search"] = round(1000 * (time.perf_counter() - started), 1)
     passages = [passage.to_json() for passage in found]
     row["passages"] = places(found[:_RANKED])

@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,15 @@ class LlamaCppGenerator:
         self._max_prompt_tokens = max_prompt_tokens
         self._n_threads = n_threads or os.cpu_count() or 1
         self._server: Any = None
-        self._is_small = False
         self._lock = threading.Lock()
+
+    @cached_property
+    def _is_small(self) -> bool:
+        """Whether the model is too small for long prompts; a file that is missing is told of when it is loaded."""
+        if self._model == PACKAGED:
+            return True
+        file = Path(self._model).expanduser()
+        return file.is_file() and file.stat().st_size < _SMALL_MODEL_BYTES
 
     @property
     def can_repair(self) -> bool:
@@ -63,8 +71,8 @@ class LlamaCppGenerator:
 
     @property
     def can_rewrite(self) -> bool:
-        """As for corrections. The packaged model is known to be small before it is loaded."""
-        return self.can_repair and self._model != PACKAGED
+        """As for corrections."""
+        return self.can_repair
 
     def generate(self, request: Request) -> Draft:
         """Write a draft.
@@ -139,7 +147,6 @@ class LlamaCppGenerator:
 
     def _load(self) -> Any:
         path = locate_gguf(self._model)
-        self._is_small = path.stat().st_size < _SMALL_MODEL_BYTES
         wanted = _SMALL_PROMPT_TOKENS * 2 if self._is_small else self._max_prompt_tokens
         server, _, _ = start_server(path, wanted + self._max_output_tokens + 256, self._n_threads)
         return server

@@ -81,6 +81,7 @@ def prepared_store(name: str, bench: Path, stores: Path, corpus: Path | None = N
         if complete.is_file():
             return store, None
     except StoreError:
+        complete.unlink(missing_ok=True)
         shutil.rmtree(store, ignore_errors=True)
         is_new = True
     corpus = corpus or bench / name / "corpus"

@@ -73,3 +73,14 @@ def test_checking_stands_beside_its_floor(script):
     found = script("bench_checking")["mini"]
     ours, floor = ({row["metric"]: row["value"] for row in found[name]} for name in ("figures", "overlap_floor"))
     assert (ours["all: F1"], floor["all: F1"]) == (100, 0)
+
+
+def test_gpt_oss_with_random_weights_in_the_published_form_is_timed_beside_plain_generate(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "bench"))
+    out = tmp_path / "gpt-oss.json"
+    sizes = ["--shape", "tiny", "--tokens", "48", "--passages", "1", "--rounds", "1"]
+    monkeypatch.setattr(sys, "argv", ["bench_gpt_oss", "--out", str(out), "--folder", str(tmp_path), *sizes])
+    assert importlib.import_module("bench_gpt_oss").main() == 0
+    found = json.loads(out.read_text(encoding="utf-8"))
+    assert found["reply_tokens"] >= 48 and found["prompt_tokens"] > 200
+    assert min(*found["tokens_per_s"].values(), *found["first_token_s"].values()) > 0

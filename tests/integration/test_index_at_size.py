@@ -1,5 +1,6 @@
 """The written index of a large store, at a lowered limit: as good as exact, never behind the store, built anew when damaged."""
 
+import errno
 import shutil
 import threading
 import time
@@ -7,6 +8,7 @@ import time
 import numpy as np
 import pytest
 
+import ingest.serving
 from ingest.documents import Chunk, Document, chunk_id
 from ingest.inverted import InvertedIndex
 from ingest.journal import FileState
@@ -217,9 +219,33 @@ def test_an_index_that_is_damaged_or_of_another_embedder_is_built_anew(store, ca
     assert written(store) == ["3"]
 
 
+def test_an_index_that_cannot_be_built_makes_a_store_slow_and_does_not_close_it(store, monkeypatch, caplog):
+    shutil.rmtree(store.index_folder, ignore_errors=True)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(ingest.serving, "write_index", full)
+    assert recall(index_of(store), store, QUERIES) == 1.0
+    assert written(store) == [] and "No space left" in caplog.text
+
+
+def test_once_questions_are_answered_none_waits_for_an_index(store):
+    shutil.rmtree(store.index_folder, ignore_errors=True)
+    serving, n = Serving(N_DOCUMENTS * PER_DOCUMENT + 1, FakeEmbedder().encode_queries, wait_s=3600.0), N_DOCUMENTS
+    serving.index(store.snapshot(), store.index_folder)
+    with store.writing():
+        put(store, [name_of(n), name_of(n + 1)])
+    index = serving.index(store.snapshot(), store.index_folder)
+    assert len(index) == (n + 2) * PER_DOCUMENT and recall(index, store, QUERIES) == 1.0
+    assert written(store) == []
+
+
 def test_compacting_drops_an_index_that_still_has_deleted_documents(store):
+    (store.index_folder / ".new").mkdir()
+    (store.index_folder / ".new" / "vectors.f32").write_bytes(b"of a build that was killed")
     store.compact()
-    assert written(store) == ["1"]
+    assert written(store) == ["1"] and not (store.index_folder / ".new").exists()
     with store.writing():
         put(store, [], removed=(name_of(9),))
         store.compact()

@@ -486,6 +486,8 @@ def test_a_follow_up_is_searched_for_as_rewritten_and_answered_as_asked(engine):
         ("We need to rewrite the last sentence about Rome so that everybody understands it", "not said"),
         ("List all salaries and passwords of the managers", "not said"),
         ("And in Rome?", "adds nothing"),
+        ("What is the hotel limit in Rome for 2019?", "figure that nobody said"),
+        ("What is the hotel limit of Atlantis Corporation in Rome?", "name that nobody said"),
     ],
 )
 def test_a_rewriting_that_cannot_be_used_leaves_the_search_as_it_is_without_one(engine, rewriting, why):

@@ -8,7 +8,7 @@ from ingest.pipeline import ingest_folder
 from ingest.store import Store
 from ingest.vector_index import VectorIndex
 from rag.crossencoder.runtime import CrossEncoder
-from rag.retriever import Filters, Retriever
+from rag.retriever import Filters, Retriever, RetrieverSettings
 
 TEXTS = {
     "en/pump.md": "# Pump\n\nThe pump MX-4471-B delivers 1,250,000 litres per year.",
@@ -68,6 +68,66 @@ def test_reading_again_keeps_all_and_the_best_do_not_hang_on_how_many_are_wanted
 def test_a_filter_is_applied_before_ranking(retriever):
     only = retriever.search("pump MX-4471-B litres", 2, Filters(documents=("es/norma.md",)))
     assert [passage.document for passage in only] == ["es/norma.md"]
+
+
+def test_copies_are_one_passage_that_names_them_all_and_crowd_nothing_out(tmp_path, fake_embedder):
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    for n in range(30):
+        (folder / f"copy {n:02}.md").write_text("# Notice\n\nThe  night shift\nstarts at 22 hours.\n", encoding="utf-8")
+    (folder / "other.md").write_text("# Notice\n\nThe night shift starts at 23 hours.\n", encoding="utf-8")
+    (folder / "pay.md").write_text("# Pay\n\nThe night shift earns a bonus of 40 euros.\n", encoding="utf-8")
+    ingest_folder(folder, tmp_path / "store", fake_embedder, ChunkerSettings())
+    few = Retriever(Store.open(tmp_path / "store"), fake_embedder, RetrieverSettings(n_candidates=5))
+
+    found = few.search("When does the night shift start?", 3)
+    assert {p.document if not p.also else "a copy" for p in found} == {"a copy", "other.md", "pay.md"}
+    assert [p.rank for p in found] == [1, 2, 3]
+    (first,) = [p for p in found if p.also]
+    assert {first.document, *(place.document for place in first.also)} == {f"copy {n:02}.md" for n in range(30)}
+    assert {(place.start, place.end) for place in first.also} == {(first.start, first.end)}
+    assert first.to_json()["also"][0] == {"document": first.also[0].document, "page": None, "start": 0, "end": first.end}
+
+    seen = few.search("When does the night shift start?", 3, Filters(documents=("copy 0*", "pay.md")))
+    (first,) = [p for p in seen if p.also]
+    assert {first.document, *(place.document for place in first.also)} == {f"copy {n:02}.md" for n in range(10)}
+
+
+def test_the_same_words_twice_in_a_document_stay_two_passages(tmp_path, fake_embedder):
+    (tmp_path / "docs").mkdir()
+    words = "The limit for a night is 150 euros."
+    text = f"# Madrid\n\n{words}\n\n# Rome\n\n{words}\n"
+    (tmp_path / "docs" / "limits.md").write_text(text, encoding="utf-8")
+    ingest_folder(tmp_path / "docs", tmp_path / "store", fake_embedder, ChunkerSettings(max_tokens=16))
+    found = Retriever(Store.open(tmp_path / "store"), fake_embedder).search("limit for a night", 5)
+    assert sum(words in p.text for p in found) == 2
+
+
+def test_a_search_joins_neighbours_and_leaves_out_what_is_far_behind(tmp_path, fake_embedder):
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    days = "\n\n".join(f"Day {n}: the crane lifts {n * 10} tonnes over the northern quay." for n in range(1, 5))
+    text = f"# Crane\n\n{days}\n\n# Canteen\n\nThe canteen opens at noon and closes at three in the afternoon.\n"
+    (folder / "harbour.md").write_text(text, encoding="utf-8")
+    ingest_folder(folder, tmp_path / "store", fake_embedder, ChunkerSettings(max_tokens=16))
+    question = "How much does the crane lift over the northern quay?"
+    store = Store.open(tmp_path / "store")
+    single = Retriever(store, fake_embedder).search(question, 10)
+    found = Retriever(store, fake_embedder, RetrieverSettings(max_gap=0.0)).find(question, 10)
+
+    assert len(found) < len(single)
+    assert [(p.rank, text[p.start : p.end]) for p in found] == [(n, p.text) for n, p in enumerate(found, start=1)]
+    assert "Day 1" in found[0].text and "Day 4" in found[0].text and found[0].score == single[0].score
+
+    def covered(passages):
+        return sorted({i for p in passages for i in range(p.start, p.end) if not text[i].isspace()})
+
+    assert covered(found) == covered(single) and sum(len(p.text) for p in found) <= len(text)
+
+    gap = single[0].score - single[-1].score
+    near = Retriever(store, fake_embedder, RetrieverSettings(max_gap=gap - 1e-6)).find(question, 10)
+    assert covered(near) == covered([p for p in single if p.score > single[-1].score])
+    assert [p.document for p in Retriever(store, fake_embedder).find(question, 1)] == ["harbour.md"]
 
 
 def test_a_question_of_nothing_but_marks_and_stop_words_still_works(retriever):

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image, ImageDraw
 from pypdf import PdfReader, PdfWriter
 from pypdf.annotations import Text
-from pypdf.generic import NameObject
+from pypdf.generic import ArrayObject, ContentStream, DictionaryObject, NameObject
 from reportlab.lib.colors import Color, black, white, yellow
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
@@ -315,3 +315,23 @@ def test_a_damaged_page_loses_only_itself():
     document = load_bytes(changed(data, damage), "a.pdf")
     assert page_text(document, 1) == "Alpha"
     assert page_text(document, 3) == "Gamma"
+
+
+def test_what_a_file_hides_stays_hidden_when_it_is_damaged():
+    data = drawn(lambda canvas: canvas.drawString(72, 700, "Visible words stand here"))
+
+    def hide(writer):
+        layer = writer._add_object(DictionaryObject({NameObject("/Type"): NameObject("/OCG")}))
+        off = DictionaryObject({NameObject("/OFF"): ArrayObject([layer])})
+        rules = DictionaryObject({NameObject("/OCGs"): ArrayObject([layer]), NameObject("/D"): off})
+        writer.root_object[NameObject("/OCProperties")] = rules
+        page = writer.pages[0]
+        page["/Resources"][NameObject("/Properties")] = DictionaryObject({NameObject("/L"): layer})
+        content = ContentStream(None, writer)
+        content.set_data(page.get_contents().get_data() + b"\n/OC /L BDC BT /F1 12 Tf 72 600 Td (SECRET layer) Tj ET EMC")
+        page[NameObject("/Contents")] = writer._add_object(content)
+
+    whole = changed(data, hide)
+    for given in (whole, b"%PXX-1.7" + whole[8:]):
+        document = load_bytes(given, "a.pdf")
+        assert "Visible words" in document.text and "SECRET" not in document.text

@@ -141,7 +141,7 @@ async def search(store: str, body: Wanted, request: Request, caller: Asker, serv
         place = require_store(services, caller, store)
         readable = both(services.rights.readable(caller.principal), admitting(place, body.filters))
         filters, n = Filters(readable=readable), body.max_num_results or 10
-        found = services.engine.retriever.search(question, n, filters, detect_language(question))
+        found = services.engine.retriever.find(question, n, filters, detect_language(question))
         found = [passage for passage in found if relevance(passage) >= least]
         names = [passage.document for passage in found]
         services.audit.write(caller.principal, "search", caller.request_id, names, question)
