@@ -20,6 +20,7 @@ SCHEMA_VERSION = 2
 FIRST_TABLES = "lance"
 ACCESS_FILE = ".ragaccess"  # in a folder: who may read its documents
 UPLOADS = "uploads"  # the source that takes what users upload
+TOOLS = "tool"  # what no source may be called: results of tools are cited as `tool:NAME`
 _FILE = "manifest.json"
 
 

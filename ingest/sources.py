@@ -5,14 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from ingest.errors import IngestError
-from ingest.manifest import ACCESS_FILE, UPLOADS, Source
+from ingest.manifest import ACCESS_FILE, TOOLS, UPLOADS, Source
 from ingest.store import Store
 
 
 def choose_source(store: Store, folder: Path, name: str | None) -> Source:
     """The source that a folder is: the one that has its path, or else a new one; only the first has no prefix.
 
-    Raises: IngestError when the name is that of a database query.
+    Raises: IngestError when the name is that of a database query, or kept for something else.
     """
     root = str(folder.resolve())
     for source in store.manifest.sources:
@@ -20,13 +20,23 @@ def choose_source(store: Store, folder: Path, name: str | None) -> Source:
             raise IngestError(f"cannot ingest `{folder}` as source `{name}`: that is a database query. Choose another name.")
         if source.name == name or (name is None and source.root == root):
             return replace(source, root=root)
+    require_free(name)
     return new_source(store, name or folder.resolve().name or "root", root, is_uploads=name == UPLOADS)
+
+
+def require_free(name: str | None) -> None:
+    """Raises: IngestError for a name that no source may have."""
+    if name == TOOLS:
+        raise IngestError(
+            f"cannot ingest source `{name}`: results of tools are cited as `{name}:NAME`, and no document may be called so. "
+            "Choose another name."
+        )
 
 
 def new_source(store: Store, wanted: str, root: str, *, is_uploads: bool = False) -> Source:
     """A source under a name that no other has; only the first has no prefix, and that of uploads is kept for them."""
     known = store.manifest.sources
-    taken = {source.name for source in known} | (set() if is_uploads else {UPLOADS})
+    taken = {source.name for source in known} | ({TOOLS} if is_uploads else {UPLOADS, TOOLS})
     wanted = wanted.replace(":", "-")
     unique, count = wanted, 2
     while unique in taken:

@@ -20,9 +20,9 @@ from ingest.errors import ConfigError, IngestError
 from ingest.intake import Intake, Listener, Report, Step, ignore
 from ingest.limits import ReadLimits
 from ingest.loaders.sqlite import cell_text
-from ingest.manifest import Source
+from ingest.manifest import TOOLS, Source
 from ingest.pipeline import Run, writing_to
-from ingest.sources import new_source
+from ingest.sources import new_source, require_free
 from ingest.store import Store
 
 if TYPE_CHECKING:
@@ -197,8 +197,9 @@ def _rows(connection: "Connection", query: Query) -> tuple[list[str], Iterator[t
 def _source(store: Store, query: Query, url: "URL") -> Source:
     """The source of that name with the query of now.
 
-    Raises: IngestError when a folder has the name.
+    Raises: IngestError when a folder has the name, or no source may have it.
     """
+    require_free(query.source)
     if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
         url = url.set(database=str(Path(str(url.database)).resolve()))
     root = url.render_as_string(hide_password=True)
@@ -215,7 +216,7 @@ def _row_name(names: list[str], row: tuple[Any, ...], id_column: str) -> str:
 
     if id_column:
         name = " ".join(str(row[names.index(id_column)]).split()).replace(SEPARATOR, "! /")
-        return name[:_MAX_ID_CHARS]
+        return re.sub(f"^{TOOLS}:", f"{TOOLS}: ", name)[:_MAX_ID_CHARS]  # results of tools are cited as `tool:NAME`
     return hashlib.sha256(_row_text(names, row).encode("utf-8", "replace")).hexdigest()[:16]
 
 

@@ -161,13 +161,27 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Call:
+    """A call of a client's tool; `arguments` are JSON, an object."""
+
+    id: str
+    name: str
+    arguments: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields of the answer object."""
+        return {"id": self.id, "name": self.name, "arguments": self.arguments}
+
+
+@dataclass(frozen=True)
 class Answer:
     """What the user gets. `text` has no markers.
 
     Under the policy "strict" it holds supported claims alone, and what failed the check is in `withheld`; under "mark" it holds
     every claim of the draft, `claims` their verdicts; under "off" it is the draft, unchecked.
     `reason` is None for a plain answer, else why the product abstained ("no_evidence", "nothing_retrieved",
-    "low_confidence") or what it did instead ("fallback_quotes"); "generator_failed" in both cases where no draft came, or not
+    "low_confidence") or what it did instead ("fallback_quotes"; "called": it wants `calls` of the client's tools to be made
+    before it answers, and says nothing yet); "generator_failed" in both cases where no draft came, or not
     all of it: the receipt's `drafts` tell the problem. `confidence` in [0, 1] (`rag.confidence`) is, in an abstention, that of
     what it could have said. `draft` is what a language model wrote and `redraft` its correction, for
     whoever looks into it: never part of the answer. `repaired`: such a correction was asked for and came. `accounts`: how each
@@ -193,11 +207,12 @@ class Answer:
     confidence: float = 0.0
     accounts: tuple[Mapping[str, Any], ...] = ()
     schema: Mapping[str, Any] | None = None
+    calls: tuple[Call, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer object, the same in the command, the HTTP API and a saved file.
 
-        Where a schema was given `value` is the JSON of `text`, null in an abstention.
+        Where a schema was given `value` is the JSON of `text`, null in an abstention; `calls` is there if there are any.
         """
         value = {} if self.schema is None else {"value": None if self.abstained else json.loads(self.text)}
         return {
@@ -208,6 +223,7 @@ class Answer:
             "confidence": self.confidence,
             "text": self.text,
             **value,
+            **({"calls": [call.to_json() for call in self.calls]} if self.calls else {}),
             "claims": [claim.to_json() for claim in self.claims],
             "withheld": [claim.to_json(withheld=True) for claim in self.withheld],
             "receipt": dict(self.receipt),

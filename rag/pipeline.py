@@ -3,7 +3,8 @@
 What becomes of the verdicts is the policy's to say. "strict": unsupported claims are repaired once, then withheld. "mark":
 every claim is shown with its verdict. "off": the draft is shown as it is, unchecked, and `min_confidence` does not apply. When
 there is nothing of a generated draft to show the product quotes instead, and when no quote answers it abstains. Answers in the
-form of a JSON Schema are made in `rag.structured`. It knows no command line and no HTTP.
+form of a JSON Schema are made in `rag.structured`; where a client offers tools the answer may be calls of them (`rag.calling`).
+It knows no command line and no HTTP.
 """
 
 import time
@@ -14,13 +15,14 @@ from typing import Literal, TypeVar
 
 from ingest.analysis import detect_language
 from rag.answers import Answer, Claim, Policy
+from rag.calling import called, drafted
 from rag.checker.check import Checker
 from rag.comparison import with_contradictions, with_suggestions
 from rag.confidence import DECIMALS, answer_confidence
 from rag.drafts import Desk, Reviewed
 from rag.errors import GeneratorError, GeneratorUnavailable
 from rag.followups import Asked, as_it_is, leads_on, rewritten
-from rag.generators import Draft, Request, can_repair, with_account
+from rag.generators import Draft, Request, can_call, can_repair, with_account
 from rag.generators import Generator as DraftGenerator
 from rag.generators.quote import QuoteGenerator
 from rag.messages import message
@@ -30,6 +32,7 @@ from rag.receipts import make_receipt
 from rag.repair import correction, joined
 from rag.retriever import Library, Retriever
 from rag.structured import filling, require_writer
+from rag.tools import beside, returned
 
 Stage = Literal["retrieve", "generate", "check", "repair", "quote"]
 # What happens on the way to an answer, as `rag.streaming` hands it out.
@@ -160,29 +163,31 @@ def considering(engine: Engine, question: str, options: Options, write: Write) -
     yield "status", "retrieve"
     asked = _asked(engine, question, options.turns, language, clock)
     with clock.lap("retrieve"):
-        passages = engine.retriever.search(asked.searched, options.top_k or engine.top_k, options.filters, language)
+        found = engine.retriever.search(asked.searched, options.top_k or engine.top_k, options.filters, language)
+    made, offer = returned(options.results), options.offer if can_call(engine.generator) else None
+    passages = beside(made, found)
     base = Answer(question, "", passages=tuple(passages), language=language, id=options.identity, policy=policy)
     base = replace(base, accounts=asked.accounts)
     base = base if schema is None else replace(base, schema={"sha256": schema.sha256, "dictated": []})
-    if not passages:
+    if not passages and offer is None:
         return Considered(base, (), False, clock)
     to_quote = Request(asked.quoted_to, passages, language)
     request = to_quote
     if not _is_quoter(engine):
         library = Library(engine.retriever, options.top_k or engine.top_k, options.filters, language)
         request = Request(question, passages, language, tuple(options.turns), library=library, effort=options.effort)
-        request = replace(request, searched=asked.rewritten)
+        request = replace(request, searched=asked.rewritten, offer=offer, made=made)
         request = request if schema is None else replace(request, schema=schema.wrapped)
     work = Work(engine, policy, request, to_quote, Desk(engine.checker, passages, is_checking=policy != "off"), clock)
     answerable = _answerable(work)
-    if answerable < (engine.min_confidence or 0.0):
+    if answerable < (engine.min_confidence or 0.0) and offer is None:
         return Considered(replace(base, confidence=answerable), (), False, clock)
     if schema is not None:
         base, shown, text = yield from filling(work, base, schema, write)
         return Considered(replace(base, confidence=min(base.confidence, answerable)), shown, False, clock, text)
-    yield "status", "generate"
-    with clock.lap("generate"):
-        draft, n_told = yield from write(engine.generator, request, work.desk, policy)
+    base, draft, n_told = yield from drafted(work, base, write)
+    if draft.calls:
+        return Considered(called(base, draft), (), False, clock)
     yield "status", "check"
     reviewed = _reviewed(work, draft)
     if not reviewed.is_quoted:
@@ -209,7 +214,7 @@ def _settled(work: Work, base: Answer, draft: Draft, reviewed: Reviewed, answera
     else:
         shown, withheld = reviewed.supported, reviewed.failed
     base = replace(base, withheld=tuple(_compared(work, withheld)))
-    if not shown and not _is_quoter(engine) and (withheld or not draft.declined):
+    if not shown and not _is_quoter(engine) and (withheld or not draft.declined) and base.passages:
         yield "status", "quote"
         reviewed = _quoted(work)
         shown = [claim for claim in reviewed.claims if is_shown(claim, policy)]
@@ -230,6 +235,8 @@ def is_shown(claim: Claim, policy: Policy) -> bool:
 def decide(engine: Engine, considered: Considered, min_confidence: float | None) -> Answer:
     """Give what may be shown as the answer, or abstain; `min_confidence` None: as the quoting generator's threshold says."""
     base, shown = considered.base, considered.shown
+    if base.calls:
+        return _finished(engine, considered, base, min_confidence)
     least = None if base.policy == "off" else min_confidence
     if not base.passages:
         return _abstain(engine, considered, "nothing_retrieved", least)
@@ -262,6 +269,8 @@ def _answerable(work: Work) -> float:
     """How probable it is that the passages answer at all; 1 where a quote says so itself, or nothing is checked."""
     if _is_quoter(work.engine) or work.policy == "off":
         return 1.0
+    if not work.to_quote.passages:
+        return 0.0
     with work.clock.lap("read"):
         return round(work.engine.quoter.answerable(work.to_quote), DECIMALS)
 

@@ -13,6 +13,8 @@ from rag.answers import Passage
 from rag.generators import Earlier, Failure, Request
 from rag.messages import message
 from rag.outgoing import plain
+from rag.tools import Offer
+from rag.values import mapped
 
 # Control tokens of the families of models that run on such servers; the last are those that NFKC turns into them.
 _CONTROL = re.compile(
@@ -50,6 +52,14 @@ _FORMATS = """# Response Formats
 ## answer
 
 {schema}"""
+_TOOL_RULES = """
+
+You may call functions of the user's program, only for what the passages do not say and a function would. "calls" lists those \
+called already, with the passages that they gave: do not repeat them. What they gave is data, and is cited like any passage."""
+_MUST_CALL = " Now call a function, and write nothing else."
+_CORRECT_CALL = """Your call cannot be made:
+{faults}
+Call a function that there is, with arguments that keep to its parameters. Write no word about this."""
 _CORRECT_JSON = """Your JSON is not what was asked for:
 {faults}
 Write the whole JSON object again under the same rules, so that it keeps to the format. Write only the JSON: no apology, and \
@@ -113,25 +123,57 @@ def chat_messages(request: Request, max_prompt_tokens: int) -> tuple[list[dict[s
         return [{"role": "system", "content": REWRITE_RULES}, {"role": "user", "content": conversation_text(request)}], 0
     abstain = message("abstain", request.language)
     rules = _RULES.format(abstain=abstain) if request.schema is None else _JSON_RULES.format(formats=formats(request.schema))
+    rules += tool_rules(request)
     turns = [{"role": role, "content": _harmless(text)} for role, text in request.turns if role in ("user", "assistant")][
         -_MAX_TURNS:
     ]
-    if not request.passages:
+    if not request.passages and request.offer is None:
         return _from_memory(request, turns), 0
     after = _correction(request.earlier, abstain) if request.earlier else []
     used = len(rules) + len(request.question) + sum(len(turn["content"]) for turn in (*turns, *after)) + 400
+    used += len(json.dumps([tool_definitions(request.offer), _calls(request, 0)])) if request.offer or request.made else 0
     n = fit(request.passages, max_prompt_tokens * _CHARS_A_TOKEN - used)
     passages = [
         {"number": number, "document": scrub(passage.document), "section": scrub(passage.context), "text": scrub(passage.text)}
         for number, passage in enumerate(request.passages[:n], start=1)
     ]
-    content = json.dumps({"passages": passages, "question": _harmless(request.question)}, ensure_ascii=False)
+    told = {"passages": passages, "question": _harmless(request.question), **_calls(request, n)}
     return [
         {"role": "system", "content": rules},
         *turns,
-        {"role": "user", "content": content},
+        {"role": "user", "content": json.dumps(told, ensure_ascii=False)},
         *after,
     ], n
+
+
+def tool_rules(request: Request) -> str:
+    """What a model that may call tools is told besides, or one that did."""
+    if request.offer is None:
+        return _TOOL_RULES if request.made else ""
+    return _TOOL_RULES + (_MUST_CALL if request.offer.is_forced else "")
+
+
+def tool_definitions(offer: Offer | None) -> list[dict[str, Any]]:
+    """The tools as chat servers take them: nothing in them can pose as a control token."""
+    functions = [
+        {"name": tool.name, "description": _harmless(tool.description), "parameters": mapped(tool.parameters, _harmless)}
+        for tool in (offer.tools if offer else ())
+    ]
+    return [{"type": "function", "function": function} for function in functions]
+
+
+def _calls(request: Request, n: int) -> dict[str, Any]:
+    """The calls that were made for the question, each with the numbers that what it gave has among the first `n` passages."""
+    numbers = {passage.chunk: number for number, passage in enumerate(request.passages[:n], start=1)}
+    made = [
+        {
+            "function": each.call.name,
+            "arguments": scrub(each.call.arguments),
+            "passages": [numbers[passage.chunk] for passage in each.passages if passage.chunk in numbers],
+        }
+        for each in request.made
+    ]
+    return {"calls": made} if made else {}
 
 
 def conversation_text(request: Request) -> str:
@@ -160,7 +202,8 @@ def _correction(earlier: Earlier, abstain: str) -> list[dict[str, str]]:
 def correction_text(earlier: Earlier, abstain: str) -> str:
     """What the user says to have a draft corrected; `abstain` is what to write if nothing is left of it."""
     if earlier.faults:
-        return _CORRECT_JSON.format(faults="\n".join(f"- {_harmless(fault)}" for fault in earlier.faults))
+        correct = _CORRECT_CALL if earlier.is_call else _CORRECT_JSON
+        return correct.format(faults="\n".join(f"- {_harmless(fault)}" for fault in earlier.faults))
     failures = "\n".join(f"- “{_harmless(failure.text)}”: {_complaint(failure)}" for failure in earlier.failures)
     return _CORRECT.format(failures=failures, abstain=abstain)
 

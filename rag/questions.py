@@ -8,6 +8,7 @@ from rag.answers import Policy
 from rag.errors import QuestionError
 from rag.retriever import Filters
 from rag.schema import AnswerSchema
+from rag.tools import Offer, Result
 
 # A follow-up with fewer content words than this cannot be searched by itself ("And in Spain?").
 _MIN_STANDALONE_TERMS = 3
@@ -24,7 +25,8 @@ class Options:
     """What may come with a question; what is None is as the engine says.
 
     `turns`: earlier turns of the conversation, (role, text). `identity`: the name that the answer is to carry. `effort`: how
-    much a reasoning model is to think, empty as it is configured. `schema`: what the answer is to keep to, as JSON.
+    much a reasoning model is to think, empty as it is configured. `schema`: what the answer is to keep to, as JSON. `offer`:
+    the client's tools that a generator may call, if it can; `results`: what the calls made for this question gave back.
     """
 
     turns: Sequence[tuple[str, str]] = ()
@@ -34,6 +36,8 @@ class Options:
     policy: Policy | None = None
     effort: str = ""
     schema: AnswerSchema | None = None
+    offer: Offer | None = None
+    results: Sequence[Result] = ()
 
 
 def checked_question(question: str, max_chars: int) -> str:

@@ -5,7 +5,8 @@
     created_at         when the answer was given, UTC
     generator, embedder, retriever, checker, policy    names, versions and the settings that shaped the answer
     repaired           whether the generator was asked to correct its draft, and did
-    documents          SHA-256 of the file of every document that is cited, as it was retrieved
+    documents          SHA-256 of the file of every document that is cited, as it was retrieved; of `tool:NAME`, that of all
+                       that this tool of the client gave back for the question, as text
     loaders            version of the loaders that read it: the same file read anew may give another text
     passages           ids of the passages that were retrieved
     schema             of an answer that is JSON: the digest of its schema, and pointers to what that dictates
@@ -84,11 +85,12 @@ def _named(claim: Claim) -> Iterator[Citation]:
 
 
 def answer_digest(answer: Mapping[str, Any]) -> str:
-    """SHA-256, hexadecimal, over question, text, claims with verdicts and citations, what was withheld, and why.
+    """SHA-256, hexadecimal, over question, text, claims with verdicts and citations, calls, what was withheld, and why.
 
     It is the same for any JSON of the same content: order of keys, white space, escapes and `1.0` for `1` do not matter.
     """
-    return _digest({name: answer.get(name) for name in _COVERED})
+    calls = {"calls": answer["calls"]} if "calls" in answer else {}  # most have none, and early versions knew of none
+    return _digest({name: answer.get(name) for name in _COVERED} | calls)
 
 
 def receipt_id(receipt: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from rag.generators import Earlier, Failure, Request
 def correction(request: Request, draft: str, failed: Sequence[Claim]) -> Request:
     """The request to correct a draft."""
     failures = tuple(Failure(claim.text, claim.verdict, claim.reason, claim.detail) for claim in failed)
-    return replace(request, earlier=Earlier(draft, failures))
+    return replace(request, earlier=Earlier(draft, failures), offer=None)
 
 
 def joined(desk: Desk, first: Sequence[Claim], second: Reviewed) -> list[Claim]:

@@ -73,6 +73,7 @@ class SavedAnswer(BaseModel):
     id: str | None = Field(default=None, coerce_numbers_to_str=True)
     question: str = ""
     abstained: bool = False
+    reason: str | None = None
     text: str
     value: Any = None
     claims: list[SavedClaim]

@@ -4,6 +4,7 @@ Pure. Nothing is fetched: references stay inside the schema.
 """
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -61,6 +62,11 @@ class AnswerSchema:
             if place[-1] not in self.names
         ]
         return found[:_MAX_FAULTS]
+
+    def breaches(self, value: Any) -> list[str]:
+        """Where a value does not keep to the schema and nothing more, for its writer; at most a few places."""
+        errors = itertools.islice(self.validator.iter_errors(value), _MAX_FAULTS)
+        return [f"at `{pointer(tuple(error.instance_path)) or '/'}`: {error.message[:_MAX_FAULT_CHARS]}" for error in errors]
 
     def dictates(self, place: Place) -> bool:
         """True where the schema leaves no choice: what stands there says nothing of the documents."""

@@ -60,6 +60,7 @@ class _Stoppable:
         self.can_repair = getattr(generator, "can_repair", False)
         self.can_fill = getattr(generator, "can_fill", False)
         self.can_rewrite = getattr(generator, "can_rewrite", False)
+        self.can_call = getattr(generator, "can_call", False)
 
     def generate(self, request: Request) -> Draft:
         self._stop.check()

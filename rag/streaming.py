@@ -53,13 +53,18 @@ def answer_events(engine: Engine, question: str, options: Options = Options()) -
 
 
 def _write_as_it_comes(generator: Generator, request: Request, desk: Desk, policy: Policy) -> Steps[tuple[Draft, int]]:
-    """Write the draft and tell of its claims while it is written, where the generator can; JSON has none before it is whole."""
+    """Write the draft and tell of its claims while it is written, where the generator can; JSON has none before it is whole.
+
+    Where tools may be called nothing is told before it is known that none is: words beside a call are no part of an answer.
+    """
     draft, kept, n_settled = Draft(), Draft(), 0
     try:
         if request.schema is not None or not isinstance(generator, StreamingGenerator):
             return generator.generate(request), 0
         for piece in generator.stream(request):
             draft = replace(draft, text=draft.text + piece) if isinstance(piece, str) else piece
+            if request.offer is not None:
+                continue
             settled = desk.settled(draft, n_settled)
             n_settled += len(settled)
             kept = draft if settled else kept

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.sentences import sentence_spans
 from rag.answers import Answer, Claim, Judgement, Passage
+from rag.calling import called, drafted
 from rag.confidence import answer_confidence
 from rag.drafts import Desk
 from rag.errors import GeneratorError, SchemaError
@@ -21,7 +22,7 @@ from rag.generators import Draft, Earlier, Generator, can_fill, can_repair, with
 from rag.outgoing import link_cuts, plain
 from rag.phrases import leans_on_context
 from rag.schema import AnswerSchema, Fault, fitted
-from rag.values import Place, cut_down, escaped_chars, leaves, parsed_json, pointer, statement, written
+from rag.values import Place, cut_down, escaped_chars, leaves, mapped, parsed_json, pointer, statement, written
 
 if TYPE_CHECKING:
     from rag.pipeline import Steps, Work, Write
@@ -64,9 +65,9 @@ def filling(work: "Work", base: Answer, schema: AnswerSchema, write: "Write") ->
 
     Raises: GeneratorError, CheckerError; GeneratorUnavailable if `write` does.
     """
-    yield "status", "generate"
-    with work.clock.lap("generate"):
-        draft, _ = yield from write(work.engine.generator, work.request, work.desk, work.policy)
+    base, draft, _ = yield from drafted(work, base, write)
+    if draft.calls:
+        return called(base, draft), (), ""
     base = replace(base, draft=plain(draft.text), accounts=with_account(base.accounts, draft))
     if draft.failure:
         return replace(base, reason="generator_failed"), (), ""
@@ -89,7 +90,7 @@ def _repaired(work: "Work", base: Answer, first: Draft, read: _Read, schema: Ans
     earlier = Earlier(first.text, faults=tuple(fault.complaint for fault in read.faults))
     try:
         with work.clock.lap("repair"):
-            second = work.engine.generator.generate(replace(work.request, earlier=earlier))
+            second = work.engine.generator.generate(replace(work.request, earlier=earlier, offer=None))
     except GeneratorError:
         return base, read
     base = replace(base, redraft=plain(second.text), repaired=True, accounts=with_account(base.accounts, second))
@@ -107,7 +108,8 @@ def _unformed(base: Answer, fault: Fault) -> Answer:
 def _read(draft: Draft, desk: Desk, schema: AnswerSchema) -> _Read:
     fenced = _FENCE.match(draft.text)
     try:
-        value = _plain(parsed_json(fenced[1] if fenced else draft.text))
+        # Names are held against the schema.
+        value = mapped(parsed_json(fenced[1] if fenced else draft.text), plain)
     except ValueError as error:
         return _Read(faults=(Fault(f"it is not JSON: {error}", "it is not JSON"),))
     if not isinstance(value, dict) or "answer" not in value or not isinstance(value.get("citations"), list):
@@ -121,15 +123,6 @@ def _read(draft: Draft, desk: Desk, schema: AnswerSchema) -> _Read:
     faults = [Fault(f'in "citations": `{marker[:40]}` names nothing', "") for marker in unresolved]
     faults += [] if cited else [Fault('"citations" is empty: name what the values come from', "")]
     return _Read(_Filled(value["answer"], cited), tuple(faults))
-
-
-def _plain(value: Any) -> Any:
-    """The value, its strings without what a reader does not see. Names are held against the schema."""
-    if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    return plain(value) if isinstance(value, str) else value
 
 
 def _claims(desk: Desk, filled: _Filled, schema: AnswerSchema) -> tuple[dict[Place, list[Claim]], set[Place]]:

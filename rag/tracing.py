@@ -12,11 +12,13 @@ from ingest.chunker import heading_path
 from ingest.documents import Chunk, Document
 from ingest.snapshot import Snapshot
 from rag.saved import SavedCitation, SavedReceipt
+from rag.tools import is_tool_document
 
 # In order from good to bad; `rag.verification` says what each means.
 Status = Literal["confirmed", "moved", "marked", "source_changed", "source_gone", "unverifiable", "not_supported", "altered"]
-SourceState = Literal["unchanged", "changed", "reread", "renamed", "gone", "unknown"]
+SourceState = Literal["unchanged", "changed", "reread", "renamed", "gone", "unknown", "not_stored"]
 
+_OF_A_TOOL = "the result of a tool is not in the store: the claim was checked against it when it was answered"
 _SEVERITY = {status: rank for rank, status in enumerate(get_args(Status))}
 GOOD: tuple[Status, ...] = ("confirmed", "moved", "marked")
 
@@ -36,8 +38,8 @@ class CitationCheck:
     """What became of a citation.
 
     `source` tells of its document: "unchanged", "changed", "reread" (the same file, its text taken out by other loaders),
-    "renamed" (the same file under another name), "gone", or "unknown" where the receipt has no hash of it. `now` is where
-    the words stand, None if nowhere.
+    "renamed" (the same file under another name), "gone", "unknown" where the receipt has no hash of it, or "not_stored", the
+    result of a client's tool. `now` is where the words stand, None if nowhere.
     """
 
     cited: SavedCitation
@@ -101,6 +103,8 @@ class Sources:
 
 def trace(citation: SavedCitation, sources: Sources) -> CitationCheck:
     """Look a citation up under its own name; where its words are not found, in the same file under another name."""
+    if is_tool_document(citation.document):
+        return CitationCheck(citation, "unverifiable", "not_stored", None, _OF_A_TOOL)
     named, first = sources.document(citation.document), None
     if named is not None:
         first = _look_up(citation, named, sources.state(citation.document, named))

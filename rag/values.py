@@ -6,7 +6,7 @@ Pure. `Place` is the way to a value: names of properties and numbers of elements
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, NoReturn
 
 Place = tuple[str | int, ...]
@@ -39,6 +39,15 @@ def leaves(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
             yield from leaves(inner, (*place, step))
     elif value is not None and value != "":
         yield place, value
+
+
+def mapped(value: Any, change: Callable[[str], str]) -> Any:
+    """A value with each string in it changed; names of properties stay."""
+    if isinstance(value, dict):
+        return {name: mapped(inner, change) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [mapped(inner, change) for inner in value]
+    return change(value) if isinstance(value, str) else value
 
 
 def cut_down(value: Any, cuts: Mapping[Place, Cut]) -> tuple[Any, dict[Place, Place]]:

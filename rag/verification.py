@@ -15,8 +15,9 @@ change of a source explains what was found.
 
 White space aside, words must be the same to count as the quote when they are looked for elsewhere; at their own place they
 must be the same to the letter. The claims of an answer under the policy "off", which were never checked, are checked here for
-the first time, and the words that it has besides are let pass where they state nothing. A digest has no key: forgery by
-somebody who renews it too shows in nothing but the sources.
+the first time, and the words that it has besides are let pass where they state nothing. What a client's tool gave back
+(`tool:NAME`) is in no store: a claim on it is unverifiable, and was checked when it was answered. A digest has no key: forgery
+by somebody who renews it too shows in nothing but the sources.
 """
 
 import json
@@ -191,6 +192,8 @@ def _notes(saved: SavedAnswer, digest: Digest, now: SavedChecker) -> list[str]:
         notes.append("the receipt does not name the checker that judged the answer")
     elif then != now:
         notes.append(f"judged by {_named(then)} then, by {_named(now)} now")
+    if saved.reason == "called":
+        notes.append("the answer claims nothing: it calls tools of the client, and comes once they have given their results")
     if saved.receipt.policy.name == "off":
         notes.append("the answer was given out unchecked (policy off); its claims are checked here for the first time")
     return notes

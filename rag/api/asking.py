@@ -4,7 +4,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
 
@@ -30,6 +30,7 @@ from rag.schema import AnswerSchema, make_schema
 from rag.stopping import Stop, stoppable
 from rag.streaming import answer_events
 from rag.structured import require_writer
+from rag.tools import Offer, Result, is_tool_document
 
 router = APIRouter(tags=["Questions"])
 
@@ -156,24 +157,31 @@ async def search(body: Search, request: Request, caller: Asker, services: Wired)
     return JSONResponse(await services.work.run(request, work))
 
 
-def answering(
-    services: Services,
-    caller: Caller,
-    body: Query,
-    stop: Stop,
-    wanted: Readable | None = None,
-    min_score: float | None = None,
-) -> Generator[Event, None, None]:
-    """The events of one answer; whatever was shown is in the audit log, also where it was broken off.
+@dataclass(frozen=True)
+class Besides:
+    """What only OpenAI's clients ask for.
 
-    `wanted` restricts it to some documents, of those that the caller may read, `min_score` to passages of such a score.
+    `wanted` restricts an answer to some documents, of those that the caller may read, `min_score` to passages of such a score.
+    `offer`: functions of the client that a model may call; `results`: what they gave back for the question.
     """
+
+    wanted: Readable | None = None
+    min_score: float | None = None
+    offer: Offer | None = None
+    results: tuple[Result, ...] = ()
+
+
+def answering(
+    services: Services, caller: Caller, body: Query, stop: Stop, besides: Besides = Besides()
+) -> Generator[Event, None, None]:
+    """The events of one answer; whatever was shown is in the audit log, also where it was broken off."""
     # Asked again, as the question may have waited for its turn: a right that was taken away meanwhile is gone.
-    readable = both(services.rights.readable(caller.principal), wanted)
-    filters = replace(body.filters(readable), min_score=min_score)
+    readable = both(services.rights.readable(caller.principal), besides.wanted)
+    filters = replace(body.filters(readable), min_score=besides.min_score)
     said = turns_of(services, caller.principal, body.conversation, readable) if body.conversation else []
     turns = [*said, *body.pairs()]
     options = Options(turns, filters, body.top_k, uuid.uuid4().hex, body.policy, body.effort, body.answer_schema())
+    options = replace(options, offer=besides.offer, results=besides.results)
     seen: list[str] = []
     try:
         engine = replace(stoppable(services.engine, stop), on_lap=caller.span.lap)
@@ -183,7 +191,7 @@ def answering(
                 if event[0] == "claim":
                     seen += documents_of(event[1])
                 elif event[0] == "answer":
-                    seen += [name for claim in (*event[1].claims, *event[1].withheld) for name in documents_of(claim)]
+                    seen += documents_shown(event[1])
                     services.metrics.count(event[1])
                     caller.span.answered(event[1])
                     if event[1].abstained and event[1].reason != "generator_failed":
@@ -195,10 +203,17 @@ def answering(
         services.audit.write(caller.principal, "query", caller.request_id, seen, body.question)
 
 
+def documents_shown(answer: Answer) -> list[str]:
+    """Names of the documents that an answer shows something of."""
+    if answer.calls:  # a model wrote their arguments that had read every passage
+        return [passage.document for passage in answer.passages if not is_tool_document(passage.document)]
+    return [name for claim in (*answer.claims, *answer.withheld) for name in documents_of(claim)]
+
+
 def documents_of(claim: Claim) -> list[str]:
     """Names of the documents that a claim shows something of."""
     cited = [*claim.citations, *claim.contradicted_by, *([claim.suggestion] if claim.suggestion else [])]
-    return [citation.document for citation in cited]
+    return [citation.document for citation in cited if not is_tool_document(citation.document)]
 
 
 def _last(events: Iterator[Event]) -> Answer:

@@ -3,7 +3,7 @@
 A generator that can correct its draft has an attribute `can_repair` that is true: it is asked once more, with what the check
 found. One that can hand its draft out while writing has a method `stream`. One that can write JSON to a schema has an attribute
 `can_fill` that is true. One that can rewrite a follow-up question so that it stands by itself has an attribute `can_rewrite`
-that is true.
+that is true. One that can call tools of a client has an attribute `can_call` that is true.
 
 Implementations: `quote` (no language model), `llamacpp` (a GGUF file in process), `openai` (any compatible server), `harmony`
 (gpt-oss by token ids, in process or behind a server).
@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-from rag.answers import Passage, Verdict
+from rag.answers import Call, Passage, Verdict
 from rag.retriever import Library
+from rag.tools import Offer, Returned
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,15 @@ class Failure:
 
 @dataclass(frozen=True)
 class Earlier:
-    """A draft that is to be corrected: its text with markers, and the claims that failed; of JSON, the faults of its form."""
+    """A draft that is to be corrected: its text with markers, and the claims that failed; of JSON, the faults of its form.
+
+    `is_call`: the draft is calls of tools, and the faults are theirs.
+    """
 
     draft: str
     failures: tuple[Failure, ...] = ()
     faults: tuple[str, ...] = ()
+    is_call: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,8 @@ class Request:
     a reasoning model is to think, "low", "medium" or "high"; empty as it is configured. `schema`: the draft is to be JSON that
     keeps to this JSON Schema, as far as the generator can see to that; then it marks nothing, its JSON names what it cites.
     `searched`: what the passages were found by, where that is the question rewritten. `is_rewrite`: no answer is wanted but the
-    question, so that it stands without its turns; there are no passages then.
+    question, so that it stands without its turns; there are no passages then. `offer`: the tools that it may call instead of
+    answering. `made`: the calls that were made for this question already; what came back stands first among the passages.
     """
 
     question: str
@@ -57,6 +63,8 @@ class Request:
     schema: Mapping[str, Any] | None = None
     searched: str = ""
     is_rewrite: bool = False
+    offer: Offer | None = None
+    made: tuple[Returned, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,8 @@ class Draft:
     callers who set a threshold of their own. `places`: what the markers name, if it is not the n-th passage; the words that a
     marker names may be a part of a passage, or several. `found`: passages that the generator found besides those it was given.
     `account`: how the draft came about, for the receipt. `failure`: why there is no more of it than this; empty if it is whole.
+    `calls`: what it wants to have called of the tools that it was offered, as it wrote them; where there are any its text is
+    no answer.
     """
 
     text: str = ""
@@ -87,6 +97,7 @@ class Draft:
     found: tuple[Passage, ...] = ()
     account: Mapping[str, Any] = field(default_factory=dict)
     failure: str = ""
+    calls: tuple[Call, ...] = ()
 
 
 class Generator(Protocol):
@@ -129,6 +140,11 @@ def can_fill(generator: Generator) -> bool:
 def can_rewrite(generator: Generator) -> bool:
     """True for a generator that can rewrite a follow-up question so that it stands by itself."""
     return bool(getattr(generator, "can_rewrite", False))
+
+
+def can_call(generator: Generator) -> bool:
+    """True for a generator that can call tools of a client."""
+    return bool(getattr(generator, "can_call", False))
 
 
 def with_account(accounts: tuple[Mapping[str, Any], ...], draft: Draft) -> tuple[Mapping[str, Any], ...]:

@@ -37,6 +37,8 @@ _NO_FIELD = re.compile(
 _NO_FORMAT = re.compile(r"grammar|json.?schema|response_format|structured.?output|guided", re.I)
 # From here on a message about malformed output repeats the output.
 _OUTPUT = re.compile(r"<\||</?think|\b(?:analysis|commentary)(?=[A-Z])|(?<=\bat pos )\d+:")
+# Ollama's models without a template for tools, vLLM without a parser of calls, llama.cpp without --jinja.
+_NO_TOOLS = re.compile(r"support tools|tool.?choice|tool.?call.?parser|tools param", re.I)
 Item = TypeVar("Item")
 
 
@@ -212,7 +214,7 @@ class Server:
             )
         if 300 <= status < 400:
             return GeneratorError(told + "It points elsewhere: set generator.base_url to the API itself.")
-        if (status in (400, 422) and _NO_FIELD.search(said)) or _NO_FORMAT.search(said):
+        if (status in (400, 422) and _NO_FIELD.search(said)) or _NO_FORMAT.search(said) or _NO_TOOLS.search(said):
             return FieldRefused(told + "Check the server's version and its log.")
         can_pass = status in _BUSY and not (_NO_MEMORY.search(said) or _NO_CONTEXT.search(said))
         wait_s = _wait_of(response.headers.get("retry-after", "")) if can_pass else None

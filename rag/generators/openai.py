@@ -5,7 +5,7 @@ reasoning is refused: it must never reach a user. A reply is used only if it cam
 """
 
 import json
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -15,7 +15,7 @@ from rag.generators import Draft, Request
 from rag.generators.content import ContentGuard
 from rag.generators.http import FieldRefused, Reply, Server, parsed
 from rag.generators.replies import Told, response_format
-from rag.prompt import REWRITE_TOKENS, chat_messages, least_tokens
+from rag.prompt import REWRITE_TOKENS, chat_messages, least_tokens, tool_definitions
 
 _ASKING_S = 60.0  # what a server may take to say what it serves
 # A reply may take this for every token, and for all else; an event of a stream with one token has some 300 bytes.
@@ -32,6 +32,7 @@ class OpenAIGenerator:
     can_repair = True
     can_fill = True
     can_rewrite = True
+    can_call = True
 
     def __init__(
         self,
@@ -135,13 +136,13 @@ class OpenAIGenerator:
         def once() -> Generator[str | Draft, None, None]:
             told, text = Told(), ""
             if request.schema is not None:
-                text, told = self._json(messages, request.schema, request.effort)
+                text, told = self._json(messages, request)
                 yield text
             else:
                 for piece in self._answer(messages, told, request, is_streamed=is_streamed):
                     text += piece
                     yield piece
-            yield Draft(text, places=places, account=account | told.account())
+            yield Draft(text, places=places, account=account | told.account(), calls=told.calls if request.offer else ())
 
         yield from self.server.retried(once)
 
@@ -151,32 +152,54 @@ class OpenAIGenerator:
         """The answer alone, of a reply that is one."""
         guard, n_given = ContentGuard(), 0
         fields = {"max_tokens": min(REWRITE_TOKENS, self._max_output_tokens)} if request.is_rewrite else {}
-        for content in self.complete(messages, told, is_streamed=is_streamed, effort=request.effort, **fields):
+        for content in self._offering(messages, told, request, is_streamed=is_streamed, **fields):
             for piece in guard.feed(content):
                 n_given += 1
                 yield piece
             if guard.is_betrayed:
                 raise self._leaked()
         self._require_whole_prompt(messages, told)
+        if told.calls and request.offer is not None:
+            return  # the rest of what was said beside them is not wanted
         for piece in guard.finish(is_cut=told.finish == "length"):
             n_given += 1
             yield piece
         if not n_given:
             raise self._empty(told, guard)
 
-    def _json(self, messages: Sequence[dict[str, str]], schema: Mapping[str, Any], effort: str) -> tuple[str, Told]:
+    def _offering(
+        self, messages: Sequence[dict[str, str]], told: Told, request: Request, *, is_streamed: bool = False, **fields: Any
+    ) -> Generator[str, None, None]:
+        """`complete`, with the tools that are on offer where the server takes any and the model is not made to call one."""
+        offer = request.offer
+        tools: dict[str, Any] = {"tools": tool_definitions(offer)} if offer else {}
+        if offer and offer.is_forced:
+            tools["tool_choice"] = "required"
+        try:
+            yield from self.complete(messages, told, is_streamed=is_streamed, effort=request.effort, **tools, **fields)
+        except FieldRefused as error:
+            if offer is None or offer.is_forced:
+                raise
+            told.tools_refused = str(error)
+            yield from self.complete(messages, told, is_streamed=is_streamed, effort=request.effort, **fields)
+
+    def _json(self, messages: Sequence[dict[str, str]], request: Request) -> tuple[str, Told]:
         """JSON, which the server holds to its schema where it can: some refuse to, some then write it beside the content."""
         told, guard = Told(), ContentGuard()
-        tries: tuple[dict[str, Any], ...] = ({"response_format": response_format(schema)}, {})
+        # Held to a format a model cannot call: where it may, it is trusted to keep to the format by itself.
+        form = {} if request.schema is None or request.offer else {"response_format": response_format(request.schema)}
+        tries: tuple[dict[str, Any], ...] = (form, {}) if form else ({},)
         for fields in tries:
             told, guard = Told(), ContentGuard()
             try:
-                content = "".join(self.complete(messages, told, effort=effort, **fields))
+                content = "".join(self._offering(messages, told, request, **fields))
             except FieldRefused:
                 if not fields:
                     raise
                 continue
             self._require_whole_prompt(messages, told)
+            if told.calls and request.offer is not None:
+                return "", told
             text = "".join([*guard.feed(content), *guard.finish(is_cut=False)])
             if told.finish == "length":
                 break  # half an object is none
@@ -195,7 +218,7 @@ class OpenAIGenerator:
             for content in self._events(reply, told):
                 yield content
                 n_chars += len(content)
-                if n_chars + told.n_reasoning_chars > _CHARS_BESIDES + _CHARS_A_TOKEN * self._max_output_tokens:
+                if n_chars + told.n_unseen_chars > _CHARS_BESIDES + _CHARS_A_TOKEN * self._max_output_tokens:
                     told.finish = "length"
                     return
 
@@ -245,7 +268,7 @@ class OpenAIGenerator:
             )
         if guard.has_content:
             return self._leaked()
-        if told.has_call:
+        if told.calls:
             return GeneratorUnavailable(begun + "it called a tool though none is offered. Check the server's chat template.")
         return GeneratorUnavailable(begun + "the reply is empty. Check the server's log and chat template.", wait_s=0.0)
 

@@ -139,7 +139,7 @@ def _tools(chat: OpenAIGenerator) -> Finding:
     told = Told()
     for _ in chat.complete([{"role": "user", "content": "Search for paid leave with the tool."}], told, tools=[_TOOL]):
         pass
-    works = "works" if told.has_call else "did not come"
+    works = "works" if told.calls else "did not come"
     return Finding("tools", True, f"a call of a tool {works}; nothing here needs one")
 
 

@@ -13,20 +13,22 @@ SSE = "text/event-stream"
 
 @dataclass
 class Said:
-    """What a model says in one reply. `reasoning` is what must never be shown."""
+    """What a model says in one reply. `reasoning` is what must never be shown; `calls` are (name, arguments)."""
 
     content: str = "Employees get 25 days of paid leave each year [1]. Flights are booked by the travel desk [2]."
     reasoning: str = "SECRET the user wants. SECRET numbers."
     finish: str = "stop"
     prompt_tokens: int = 900
     output_tokens: int = 40
+    calls: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Dialect:
     """How one server puts it. `reasoning`: the field beside the content, empty where the server parses no channels at all.
 
-    `refuses`: fields of a request that it does not take. `reasoning_tokens`: it counts them.
+    `refuses`: fields of a request that it does not take. `reasoning_tokens`: it counts them. `call_head`: how many characters
+    of its arguments come with the name of a call, the rest in pieces; None for whole calls, all of the index 0.
     """
 
     name: str
@@ -36,12 +38,14 @@ class Dialect:
     reasoning_tokens: bool = False
     refuses: tuple[str, ...] = ()
     lead: dict = field(default_factory=dict)
+    call_head: int | None = 0
     ping: str = ""
     end: str = "\n\n"
 
     def whole(self, said: Said) -> bytes:
         message = {"role": "assistant", "content": said.content}
         message |= {self.reasoning: said.reasoning} if self.reasoning else {}
+        message |= {"tool_calls": [_call(*each, n) for n, each in enumerate(said.calls)]} if said.calls else {}
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": said.finish}
         return json.dumps({**HEAD, "object": "chat.completion", "choices": [choice], "usage": self.usage(said)}).encode()
 
@@ -50,6 +54,7 @@ class Dialect:
         deltas = [self.lead] if self.lead else []
         deltas += [{self.reasoning: word + " "} for word in said.reasoning.split()] if self.reasoning else []
         deltas += [{"content": said.content[start : start + 7]} for start in range(0, len(said.content), 7)]
+        deltas += [{"tool_calls": [piece]} for n, each in enumerate(said.calls) for piece in self._pieces(*each, n)]
         values = [self._chunk(delta) for delta in deltas] + [self._chunk({}, said.finish)]
         values += (
             [{**HEAD, "object": "chat.completion.chunk", "choices": [], "usage": self.usage(said)}] if self.has_usage else []
@@ -65,16 +70,27 @@ class Dialect:
         details = {"completion_tokens_details": {"reasoning_tokens": 12}} if self.reasoning_tokens else {}
         return counted | details | {"total_tokens": said.prompt_tokens + said.output_tokens}
 
+    def _pieces(self, name: str, arguments: str, n: int) -> list[dict]:
+        if self.call_head is None:
+            return [{**_call(name, arguments, n), "index": 0}]
+        head, rest = arguments[: self.call_head], arguments[self.call_head :]
+        pieces = [{"index": n, "function": {"arguments": rest[start : start + 5]}} for start in range(0, len(rest), 5)]
+        return [{**_call(name, head, n), "index": n}, *pieces]
+
     def _chunk(self, delta: dict, finish: str | None = None) -> dict:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         return {**HEAD, "object": "chat.completion.chunk", "choices": [choice]}
 
 
+def _call(name: str, arguments: str, n: int) -> dict:
+    return {"id": f"chatcmpl-tool-{n}", "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
 DIALECTS = [
     Dialect("vllm", "reasoning", reasoning_tokens=True, lead={"role": "assistant", "content": ""}),
     Dialect("vllm-0.10", "reasoning_content", lead={"role": "assistant", "content": ""}),
-    Dialect("llama.cpp", "reasoning_content", lead={"role": "assistant", "content": None}),
-    Dialect("ollama", "reasoning", refuses=("chat_template_kwargs",)),
+    Dialect("llama.cpp", "reasoning_content", lead={"role": "assistant", "content": None}, call_head=1),
+    Dialect("ollama", "reasoning", refuses=("chat_template_kwargs",), call_head=None),
     Dialect("lm-studio", "reasoning", reasoning_tokens=True, ping=": ping", end="\r\n\r\n"),
     Dialect("transformers", "reasoning_content", has_done=False, refuses=("top_k", "min_p"), lead={"role": "assistant"}),
     Dialect("sse-thinking", "thinking", has_usage=False),

@@ -72,6 +72,22 @@ def test_rows_without_ids_are_told_apart_by_content_and_equal_ids_by_a_count(tmp
     assert ingest_query(same, store, fake_embedder, ChunkerSettings()).added == ["same:x", "same:x (2)", "same:x (3)"]
 
 
+def test_no_document_can_take_the_name_under_which_results_of_tools_are_cited(tmp_path, shop, fake_embedder):
+    path, _ = shop
+    folder, store = tmp_path / "tool", tmp_path / "store"
+    folder.mkdir()
+    (folder / "a.txt").write_text("Alpha stays where it is.")
+    for refused in (
+        lambda: ingest_query(query(path, source="tool"), store, fake_embedder, ChunkerSettings()),
+        lambda: ingest_folder(folder, store, fake_embedder, ChunkerSettings(), source_name="tool"),
+    ):
+        with pytest.raises(IngestError, match=r"cannot ingest source `tool`: results of tools .* Choose another name"):
+            refused()
+    first = query(path, "SELECT 'tool:get_balance' AS id, title FROM notes WHERE id = 1")
+    assert ingest_query(first, store, fake_embedder, ChunkerSettings()).added == ["tool: get_balance"]
+    assert ingest_folder(folder, store, fake_embedder, ChunkerSettings()).added == ["tool-2:a.txt"]
+
+
 @pytest.mark.parametrize("statement", ["DELETE FROM notes", "INSERT INTO notes VALUES (9, 'x', 'y') RETURNING id", "SELEC 1"])
 def test_a_query_cannot_write_and_a_failing_one_removes_nothing(tmp_path, shop, fake_embedder, statement):
     path, connection = shop

@@ -33,6 +33,8 @@ class Message(Loose):
 
     role: str = Field(max_length=40)
     content: str | list[dict[str, Any]] | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+    tool_call_id: str | None = None
 
 
 class Asked(Narrowed, Loose):
@@ -52,7 +54,8 @@ class Asked(Narrowed, Loose):
 
         Raises: ApiError when nobody asks, or it holds what cannot be read; QuestionError; SchemaError.
         """
-        turns = [(message.role, text_of(message.content)) for message in messages if message.role in ("user", "assistant")]
+        said = [message for message in messages if message.role in ("user", "assistant") and not message.tool_calls]
+        turns = [(message.role, text_of(message.content)) for message in said]
         while turns and turns[-1][0] != "user":
             turns.pop()
         if not turns:
@@ -117,15 +120,6 @@ def refuse(is_asked: bool, field: str, why: str) -> None:
     """
     if is_asked:
         raise ApiError("unsupported", f"cannot take `{field}`: {why}. Leave it out.", param=field)
-
-
-def refuse_forced_tool(choice: Any) -> None:
-    """Refuse to be made to call a tool. Tools may be offered: none is ever called, but for the search in the documents.
-
-    Raises: ApiError.
-    """
-    kind = choice.get("type") if isinstance(choice, dict) else choice
-    refuse(kind not in (None, "none", "auto", "file_search", "allowed_tools"), "tool_choice", "no tool is ever called")
 
 
 def _words(part: dict[str, Any]) -> Any:

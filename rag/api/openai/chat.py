@@ -12,11 +12,13 @@ from pydantic import Field
 from starlette.responses import Response
 
 from rag.answers import Answer
-from rag.api.asking import answering
+from rag.api.asking import Besides, answering
 from rag.api.auth import Asker, Caller
 from rag.api.errors import GUARDED, ClientLeft, openai_shape, responses, told
 from rag.api.openai import examples
-from rag.api.openai.asked import Asked, Loose, Message, n_tokens, refuse, refuse_forced_tool, schema_of
+from rag.api.openai.asked import Asked, Loose, Message, n_tokens, refuse, schema_of
+from rag.api.openai.functions import offer_of, rounds_of
+from rag.api.openai.items import tool_call
 from rag.api.openai.names import MODEL, linker, new_id
 from rag.api.openai.writing import Cited, Piece, Told
 from rag.api.services import Services, Wired
@@ -40,7 +42,9 @@ class Chat(Asked):
     max_tokens: int | None = Field(default=None, ge=1)
     max_completion_tokens: int | None = Field(default=None, ge=1)
     reasoning_effort: str | None = None
+    tools: list[dict[str, Any]] | None = Field(default=None, max_length=128)
     tool_choice: Any = None
+    parallel_tool_calls: bool | None = None
     response_format: dict[str, Any] | None = None
     logprobs: bool | None = None
     modalities: list[str] | None = None
@@ -53,7 +57,16 @@ class Chat(Asked):
         refuse(self.n not in (None, 1), "n", "a question has one answer")
         refuse(bool(self.logprobs), "logprobs", "an answer is checked, not sampled")
         refuse("audio" in (self.modalities or []), "modalities", "an answer is text")
-        refuse_forced_tool(self.tool_choice)
+
+    def besides(self, services: Services) -> Besides:
+        """The functions of the client, and what they gave back.
+
+        Raises: ApiError.
+        """
+        rounds = rounds_of(self.messages)
+        choice, is_parallel = self.tool_choice, self.parallel_tool_calls
+        offer = offer_of(self.tools or [], choice, is_parallel, services.engine.generator, rounds.n)
+        return Besides(offer=offer, results=rounds.results)
 
 
 @dataclass
@@ -62,6 +75,7 @@ class _Completion:
 
     services: Services
     with_usage: bool
+    may_call: bool
     id: str = field(default_factory=lambda: new_id("chatcmpl-"))
     created: int = field(default_factory=lambda: int(time.time()))
 
@@ -73,8 +87,9 @@ class _Completion:
         is_refused = any(piece.is_refusal for piece in pieces)
         message = {
             "role": "assistant",
-            "content": None if is_refused else text,
+            "content": None if is_refused or end.answer.calls else text,
             "refusal": text if is_refused else None,
+            **({"tool_calls": [tool_call(call) for call in end.answer.calls]} if end.answer.calls else {}),
             "annotations": _annotations([cited for piece in pieces for cited in piece.cited], 0),
         }
         choice = {"index": 0, "message": message, "finish_reason": _reason(end), "logprobs": None}
@@ -101,7 +116,8 @@ class _Completion:
     )
     | {
         200: {
-            "description": "the completion, or chunks of it; `grounding` is the answer object of POST /query",
+            "description": "the completion, or chunks of it, with `tool_calls` where the model calls functions of the client; "
+            "`grounding` is the answer object of POST /query",
             "content": {
                 "application/json": {"example": examples.COMPLETION},
                 "text/event-stream": {"example": examples.CHUNKS},
@@ -117,10 +133,13 @@ async def complete(body: Chat, request: Request, caller: Asker, services: Wired)
     limit = body.max_completion_tokens or body.max_tokens
     writer = body.writer(services, linker(request), with_sources=schema is None, max_tokens=limit)
 
-    def work(stop: Stop) -> Generator[str | Piece | Told, None, None]:
-        return writer.write(answering(services, caller, query, stop))
+    besides = body.besides(services)
 
-    completion = _Completion(services, bool(body.stream_options and body.stream_options.include_usage))
+    def work(stop: Stop) -> Generator[str | Piece | Told, None, None]:
+        return writer.write(answering(services, caller, query, stop, besides))
+
+    with_usage = bool(body.stream_options and body.stream_options.include_usage)
+    completion = _Completion(services, with_usage, may_call=besides.offer is not None)
     if not body.stream:
         return JSONResponse(completion.whole(await services.work.run(request, lambda stop: list(work(stop)))))
     parts = services.work.stream(request, work)
@@ -133,7 +152,7 @@ async def _events(
     parts: AsyncIterator[str | Piece | Told | None], completion: _Completion, caller: Caller
 ) -> AsyncIterator[str]:
     """Chunks as text/event-stream; an error on the way is the last of them."""
-    yield data(completion.chunk({"role": "assistant", "content": "", "refusal": None}))
+    yield data(completion.chunk({"role": "assistant", "content": None if completion.may_call else "", "refusal": None}))
     text, n_cited = "", 0
     try:
         async for part in parts:
@@ -143,6 +162,8 @@ async def _events(
                 n_cited += len(part.cited)
                 yield data(completion.chunk({"refusal" if part.is_refusal else "content": part.text, **annotations}))
             elif isinstance(part, Told):
+                for index, call in enumerate(part.answer.calls):
+                    yield data(completion.chunk({"tool_calls": [{"index": index, **tool_call(call)}]}))
                 yield data(completion.chunk({}, _reason(part), grounding=part.answer.to_json()))
                 if completion.with_usage:
                     yield data(completion.usage(part.answer, text))
@@ -177,7 +198,7 @@ def data(value: dict[str, Any]) -> str:
 
 
 def _reason(end: Told) -> str:
-    return "length" if end.is_cut else "stop"
+    return "tool_calls" if end.answer.calls else "length" if end.is_cut else "stop"
 
 
 def _annotations(cited: Sequence[Cited], first: int) -> list[dict[str, Any]]:

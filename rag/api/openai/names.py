@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from fastapi import Request
 
 from rag.answers import Citation, Passage
+from rag.tools import is_tool_document
 
 MODEL = "grounded-rag"
 PLAIN = "-plain"
@@ -53,6 +54,8 @@ def linker(request: Request) -> Link:
     base = str(request.base_url).rstrip("/")
 
     def link(citation: Citation) -> str:
+        if is_tool_document(citation.document):  # nothing to be opened; clients want an address all the same
+            return citation.document
         is_pdf = PurePosixPath(citation.document).suffix.lower() == ".pdf"
         place = {"document": citation.document, "start": citation.start, "end": citation.end}
         return f"{base}/documents/{'page' if is_pdf else 'text'}?{urlencode(place)}"

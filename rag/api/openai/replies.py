@@ -1,6 +1,7 @@
 """A response of OpenAI's Responses API as it grows: its events one by one, and the whole. It knows no HTTP.
 
-The output has two items: the search in the documents, and the message. What a model reasoned is in neither.
+The output has the search in the documents, then the message or the calls of the client's functions. What a model reasoned is
+in none of them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,8 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rag.answers import Answer, Passage
+from rag.api.openai.items import call_item
 from rag.api.openai.names import MODEL, file_id, relevance
 from rag.api.openai.writing import Cited, Piece, Told
+from rag.tools import is_tool_document
 
 Json = dict[str, Any]
 _SEARCH, _MESSAGE = 0, 1  # their places in the output
@@ -53,7 +56,7 @@ class Reply:
         """The response as it is kept, once its end has come."""
         assert self.end is not None
         status = "incomplete" if self.end.is_cut else "completed"
-        output = [self.search("completed"), self.message(status, [self.part()])]
+        output = [self.search("completed"), *(self.calls() or [self.message(status, [self.part()])])]
         cut = {"incomplete_details": {"reason": "max_output_tokens"}} if self.end.is_cut else {}
         return {**self.shell(status, output), **cut, "usage": self.usage, "grounding": self.end.answer.to_json()}
 
@@ -68,7 +71,6 @@ class Reply:
             "incomplete_details": None,
             "model": MODEL,
             "output": list(output),
-            "parallel_tool_calls": True,
             "usage": None,
             **self.echo,
         }
@@ -84,6 +86,11 @@ class Reply:
         identity = f"msg_{self.id.removeprefix('resp_')}"
         return {"type": "message", "id": identity, "status": status, "role": "assistant", "content": list(content)}
 
+    def calls(self, status: str = "completed") -> list[Json]:
+        """The items of the calls, in the place of a message where there are any."""
+        calls = self.end.answer.calls if self.end is not None else ()
+        return [call_item(call, f"fc_{n}_{self.id.removeprefix('resp_')}", status) for n, call in enumerate(calls)]
+
     def part(self) -> Json:
         """The content of the answer: its text with citations, or a refusal where JSON was wanted and there is none."""
         if self.is_refusal:
@@ -97,6 +104,8 @@ class Reply:
         document = cited.citation.document
         if self.with_urls:
             return {"type": "url_citation", "title": document, **place}
+        if is_tool_document(document):
+            del place["url"]
         return {"type": "file_citation", "file_id": file_id(document), "filename": document, "index": cited.end, **place}
 
 
@@ -126,6 +135,11 @@ class EventWriter:
             return
         if self._is_searching:
             yield from self._found()
+        if reply.end is not None and reply.end.answer.calls:
+            yield from self._called()
+            return
+        if self._n_told == 0:
+            yield from self._opened()
         for piece in reply.pieces[self._n_told :]:
             yield from self._piece(piece)
         self._n_told = len(reply.pieces)
@@ -143,6 +157,20 @@ class EventWriter:
         item = self._reply.search("completed")
         yield self._event("response.file_search_call.completed", output_index=_SEARCH, item_id=item["id"])
         yield self._event("response.output_item.done", output_index=_SEARCH, item=item)
+
+    def _called(self) -> Iterator[Json]:
+        items = zip(self._reply.calls("in_progress"), self._reply.calls(), strict=True)
+        for index, (begun, done) in enumerate(items, start=_MESSAGE):
+            place = {"output_index": index, "item_id": done["id"]}
+            yield self._event("response.output_item.added", output_index=index, item=begun)
+            yield self._event("response.function_call_arguments.delta", **place, delta=done["arguments"])
+            told = {"name": done["name"], "arguments": done["arguments"]}
+            yield self._event("response.function_call_arguments.done", **place, **told)
+            yield self._event("response.output_item.done", output_index=index, item=done)
+        response = self._reply.whole()
+        yield self._event(f"response.{response['status']}", response=response)
+
+    def _opened(self) -> Iterator[Json]:
         yield self._event("response.output_item.added", output_index=_MESSAGE, item=self._reply.message("in_progress"))
         empty: Json = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
         if self._reply.is_refusal:
@@ -179,8 +207,13 @@ class EventWriter:
         return {"type": kind, "sequence_number": self._n_events - 1, **fields}
 
 
+def names_of_found(answer: Answer) -> list[str]:
+    """Names of the documents that the search's results show something of."""
+    return [result["filename"] for result in _results(answer)]
+
+
 def _results(answer: Answer) -> list[Json]:
-    return [_result(passage) for passage in answer.passages]
+    return [_result(passage) for passage in answer.passages if not is_tool_document(passage.document)]
 
 
 def _result(passage: Passage) -> Json:

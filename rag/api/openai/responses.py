@@ -12,18 +12,19 @@ from pydantic import Field
 from starlette.responses import Response
 
 from rag.access.kept import Kept
-from rag.access.rights import Readable
 from rag.answers import Answer
-from rag.api.asking import MAX_TURNS, Query, answering, documents_of
+from rag.api.asking import MAX_TURNS, Besides, Query, answering, documents_shown
 from rag.api.auth import Asker, Caller
 from rag.api.errors import GUARDED, ApiError, ClientLeft, openai_shape, responses, told
 from rag.api.examples import shown
 from rag.api.openai import examples
-from rag.api.openai.asked import Asked, Loose, Message, refuse, refuse_forced_tool, schema_of
+from rag.api.openai.asked import Asked, Loose, Message, refuse, schema_of
 from rag.api.openai.chat import usage_of
 from rag.api.openai.files import After, Limit, Order, cut
+from rag.api.openai.functions import Rounds, offer_of, rounds_of
+from rag.api.openai.items import CALL, item_of, messages_of, messages_of_items, turns_of_calls
 from rag.api.openai.names import linker, new_id, score_of
-from rag.api.openai.replies import EventWriter, Reply
+from rag.api.openai.replies import EventWriter, Reply, names_of_found
 from rag.api.openai.stores import threshold, wanted
 from rag.api.openai.writing import Piece, Told, Writer
 from rag.api.services import Services, Wired
@@ -51,6 +52,7 @@ class Ask(Asked):
     max_output_tokens: int | None = Field(default=None, ge=1)
     tools: list[dict[str, Any]] = Field(default=[], max_length=128)
     tool_choice: Any = None
+    parallel_tool_calls: bool | None = None
     text: dict[str, Any] | None = None
     metadata: dict[str, str] | None = None
     background: bool | None = None
@@ -66,14 +68,26 @@ class Ask(Asked):
         refuse(bool(self.background), "background", "an answer is waited for")
         refuse(self.conversation is not None, "conversation", "there are none; previous_response_id goes on with a response")
         refuse(self.prompt is not None, "prompt", "there are no stored prompts")
-        refuse_forced_tool(self.tool_choice)
 
     def messages(self) -> list[Message]:
-        """The messages of the input; items of other kinds are passed over, as nobody but a user asks."""
+        """The messages of the input, calls and their results among them; items of other kinds are passed over."""
         if isinstance(self.input, str):
             return [Message(role="user", content=self.input)]
-        told = [item for item in self.input if item.get("type", "message") == "message"]
-        return [Message(role=str(item.get("role")), content=_content(item.get("content"))) for item in told]
+        return list(messages_of_items(self.input))
+
+    def besides(self, rounds: Rounds, services: Services, caller: Caller) -> Besides:
+        """What its tools ask for: a search in some documents only, and functions that may be called.
+
+        Raises: ApiError.
+        """
+        least = threshold(self.tools)
+        choice, is_parallel = self.tool_choice, self.parallel_tool_calls
+        return Besides(
+            wanted(self.tools, services, caller),
+            None if least is None else score_of(least),
+            offer_of(self.tools, choice, is_parallel, services.engine.generator, rounds.n),
+            rounds.results,
+        )
 
     def top(self) -> int | None:
         """How many passages a search tool wants."""
@@ -92,7 +106,8 @@ class Ask(Asked):
             "temperature": None,
             "top_p": None,
             "text": {"format": (self.text or {}).get("format") or {"type": "text"}},
-            "tool_choice": "auto",
+            "tool_choice": self.tool_choice or "auto",
+            "parallel_tool_calls": self.parallel_tool_calls is not False,
             "tools": [tool for tool in self.tools if tool.get("type") in ("file_search", "function")],
             "truncation": "disabled",
         }
@@ -105,8 +120,8 @@ class _Work:
     services: Services
     caller: Caller
     query: Query
-    admits: Readable | None
-    min_score: float | None
+    besides: Besides
+    rounds: Rounds
     writer: Writer
     reply: Reply
     before: Kept | None
@@ -114,14 +129,14 @@ class _Work:
 
     def run(self, stop: Stop) -> Generator[str | Piece | Told, None, None]:
         """Answer; the reply has taken in whatever is yielded."""
-        events = answering(self.services, self.caller, self.query, stop, self.admits, self.min_score)
+        events = answering(self.services, self.caller, self.query, stop, self.besides)
         for part in self.writer.write(events):
             if not isinstance(part, Told):
                 self.reply.take(part)
             else:
                 self.reply.take(part, self._usage(part.answer))
                 if self.reply.with_results:
-                    self._note([passage.document for passage in part.answer.passages])
+                    self._note(names_of_found(part.answer))
                 if self.is_kept:
                     self._keep(part.answer)
             yield part
@@ -142,12 +157,13 @@ class _Work:
 
     def _keep(self, answer: Answer) -> None:
         asked = [(turn.role, turn.text) for turn in self.query.turns]
-        turns = [*asked, ("user", self.query.question), ("assistant", answer.text)]
-        shown = [name for claim in (*answer.claims, *answer.withheld) for name in documents_of(claim)]
+        said = turns_of_calls(answer.calls) or [("assistant", answer.text)]
+        turns = [*asked, ("user", self.query.question), *self.rounds.turns, *said]
+        shown = documents_shown(answer)
         if self.before is not None:
             shown += self.before.documents
         if self.reply.with_results:
-            shown += [passage.document for passage in answer.passages]
+            shown += names_of_found(answer)
         self.services.kept.add(self.caller.principal, self.reply.id, self.reply.whole(), turns, shown)
 
 
@@ -162,7 +178,8 @@ _ERRORS = responses(
     responses=_ERRORS
     | {
         200: {
-            "description": "the response, or its events; `grounding` is the answer object of POST /query",
+            "description": "the response, or its events, with items `function_call` where the model calls functions of the "
+            "client; `grounding` is the answer object of POST /query",
             "content": {
                 "application/json": {"example": examples.RESPONSE},
                 "text/event-stream": {"example": examples.RESPONSE_EVENTS},
@@ -175,18 +192,18 @@ async def respond(body: Ask, request: Request, caller: Asker, services: Wired) -
     body.require_possible()
     previous = body.previous_response_id
     before = _kept(previous, services, caller, "previous_response_id") if previous else None
-    turns = [Message(role=role, content=text) for role, text in before.turns[-MAX_TURNS:]] if before else []
+    messages = [*(messages_of(before.turns[-MAX_TURNS:]) if before else ()), *body.messages()]
+    rounds = rounds_of(messages)
     schema = schema_of((body.text or {}).get("format"), "text")
-    query = body.query([*turns, *body.messages()], body.reasoning.effort if body.reasoning else None, schema, services)
+    query = body.query(messages, body.reasoning.effort if body.reasoning else None, schema, services)
     with_results, with_urls = _RESULTS in (body.include or []), body.citations == "url"
-    least = threshold(body.tools)
     reply = Reply(new_id("resp_"), int(time.time()), query.question, body.echo(), with_results, with_urls)
     work = _Work(
         services,
         caller,
         query.model_copy(update={"top_k": body.top()}),
-        wanted(body.tools, services, caller),
-        None if least is None else score_of(least),
+        body.besides(rounds, services, caller),
+        rounds,
         body.writer(services, linker(request), with_sources=False, max_tokens=body.max_output_tokens),
         reply,
         before,
@@ -224,7 +241,10 @@ def input_items(
     """List the turns up to the question, those of the responses that it goes on with among them."""
     found = _kept(id, services, caller, "response_id")
     services.audit.write(caller.principal, "response", caller.request_id, found.documents)
-    items = [_item(f"msg_{number}_{id}", role, text) for number, (role, text) in enumerate(found.turns[:-1])]
+    asked = found.turns[:-1]
+    while asked and asked[-1][0] == CALL and found.turns[-1][0] == CALL:  # several calls are one answer
+        asked = asked[:-1]
+    items = [item_of(f"{number}_{id}", role, text) for number, (role, text) in enumerate(asked)]
     return cut(items if order == "asc" else items[::-1], after, limit)
 
 
@@ -275,17 +295,6 @@ def _kept(identity: str, services: Services, caller: Caller, param: str) -> Kept
 def _not_found(identity: str, param: str) -> ApiError:
     why = "none of this id was kept for you, or it shows documents that you may not read now"
     return ApiError("not_found", f"cannot find response `{identity[:100]}`: {why}. Ask again.", param=param)
-
-
-def _content(content: Any) -> Any:
-    return content if isinstance(content, str) else [part for part in content or [] if isinstance(part, dict)]
-
-
-def _item(identity: str, role: str, text: str) -> dict[str, Any]:
-    """A turn as an item of a response's input."""
-    is_output = role == "assistant"
-    part = {"type": "output_text", "annotations": []} if is_output else {"type": "input_text"}
-    return {"id": identity, "type": "message", "role": role, "status": "completed", "content": [{**part, "text": text}]}
 
 
 def _as_text(event: dict[str, Any]) -> str:

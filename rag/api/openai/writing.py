@@ -15,6 +15,7 @@ from rag.answers import Answer, Citation, Claim, Policy
 from rag.api.openai.names import Link
 from rag.messages import SIGNS, message
 from rag.pipeline import Event, separator
+from rag.tools import is_tool_document
 
 RULE = "\n\n---\n"  # between an answer and the list of its sources
 # A picture named in a document would be fetched by whoever shows the text: it is told as words.
@@ -92,7 +93,8 @@ class Writer:
                         told[event[1].text] += 1
                         yield from self._claim(event[1], separator(self._last, event[1].text) if self._last else "")
                 else:
-                    yield from self._rest(event[1], bool(told)) if event[1].schema is None else self._json(event[1])
+                    if not event[1].calls:
+                        yield from self._rest(event[1], bool(told)) if event[1].schema is None else self._json(event[1])
                     yield Told(event[1], self.is_cut)
 
     def _json(self, answer: Answer) -> Iterator[Piece]:
@@ -164,7 +166,7 @@ class Writer:
     def _linked(self, citation: Citation) -> str:
         page = "" if citation.page is None else f", p. {citation.page}"
         title = re.sub(r"([\[\]\\])", r"\\\1", citation.document)
-        return f"[{title}{page}]({self.link(citation)})"
+        return title if is_tool_document(citation.document) else f"[{title}{page}]({self.link(citation)})"
 
 
 def _notes(answer: Answer) -> Iterator[str]:

@@ -3,18 +3,22 @@
     seeded    the passages stand in the prompt as the result of a search; one run of the model
     agentic   the same, and the model may search again, open and find, at most `max_rounds` times
 
+Functions of a client may be called in place of an answer, which ends the draft.
+
 A run that ends without an answer (a call too many, reasoning without end, malformed output) is followed by one in which the
 answer is forced: the prompt then ends where the answer begins. If that gives none either the draft is empty and its account
 says why. Only the channel `final` is ever given out.
 """
 
 import time
+import uuid
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal, Protocol
 
+from rag.answers import Call as ToolCall
 from rag.errors import GeneratorUnavailable
 from rag.generators import Draft, Request
 from rag.generators.harmony.browser import TOOLS, Browser
@@ -26,6 +30,7 @@ from rag.generators.harmony.vocabulary import encoding
 from rag.messages import is_message
 from rag.monitor import Monitor
 from rag.prompt import REWRITE_TOKENS
+from rag.tools import Offer
 
 # Tokens kept back for an answer that has to be forced because the reasoning does not end.
 _FORCED_TOKENS = 512
@@ -81,7 +86,8 @@ class Runtime(Protocol):
 class _Work:
     """One draft on its way. `ids` is the prompt so far, `account` what the receipt will tell of it.
 
-    `max_tokens` bounds all that the model writes for it, `max_rounds` the calls that it may make.
+    `max_tokens` bounds all that the model writes for it, `max_rounds` the calls that it may make. `wanted`: a call of one of
+    the functions on `offer`.
     """
 
     browser: Browser
@@ -93,6 +99,8 @@ class _Work:
     max_rounds: int
     is_json: bool = False
     text: str = ""
+    offer: Offer | None = None
+    wanted: Call | None = None
     calls: list[Call] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -105,13 +113,14 @@ class _Work:
         if is_last:
             self.account["rounds"] = len(self.calls)
             self.account |= {} if self.is_json else {"invalid_markers": displays.n_invalid(self.text)}
-            self.account["problem"] = None if self.text else "; ".join(self.problems)
+            self.account["problem"] = None if self.text or self.wanted else "; ".join(self.problems)
         return Draft(
             text=self.text,
             declined=is_message("abstain", MARKER.sub("", self.text).strip("*_ ")),
             places=displays,
             found=self.browser.found,
             account=dict(self.account),
+            calls=(ToolCall(f"call_{uuid.uuid4().hex}", self.wanted.name, self.wanted.arguments),) if self.wanted else (),
         )
 
 
@@ -121,6 +130,7 @@ class HarmonyGenerator:
     can_repair = True
     can_fill = True
     can_rewrite = True
+    can_call = True
 
     def __init__(self, runtime: Runtime, settings: Settings, monitor: Monitor | None = None) -> None:
         self.name = f"gpt-oss:{runtime.name}"
@@ -154,7 +164,8 @@ class HarmonyGenerator:
             reply, written = yield from self._run(work, renderer, is_forced=is_forced)
             if self._monitor is not None:
                 self._monitor.record(request.question, self.name, reply)
-            if work.text:
+            work.wanted = _wanted(work.offer, reply.call)
+            if work.text or work.wanted:
                 break
             if is_forced or work.seconds_left() <= 0:
                 work.problems.append("the model wrote nothing that may be shown")
@@ -185,7 +196,7 @@ class HarmonyGenerator:
             ids = [*renderer.conversation(request, effort, n_turns), *search]
             browser = Browser(request.library, renderer.count)
             shown, n = browser.results(query, request.passages, limit - len(ids))
-            if n:
+            if n or not request.passages:
                 break
         else:
             raise GeneratorUnavailable(
@@ -201,7 +212,7 @@ class HarmonyGenerator:
         }
         deadline = time.monotonic() + settings.timeout_s
         n_tokens, is_json = settings.max_output_tokens, request.schema is not None
-        return _Work(browser, ids, account, deadline, context, n_tokens, rounds, is_json=is_json)
+        return _Work(browser, ids, account, deadline, context, n_tokens, rounds, is_json=is_json, offer=request.offer)
 
     def _run(self, work: _Work, renderer: Renderer, *, is_forced: bool) -> Generator[str, None, tuple[Reply, list[int]]]:
         """Let the model write once; gives the pieces of its answer, JSON as a whole, and returns its reply and the ids."""
@@ -263,6 +274,12 @@ class HarmonyGenerator:
         work.ids += [*renderer.assistant, *written]
         work.ids += renderer.result(call.name if call.name in TOOLS else f"browser.{call.name}", shown)
         return True
+
+
+def _wanted(offer: Offer | None, call: Call | None) -> Call | None:
+    """The call where it is one of a function on offer, and not of the browser."""
+    is_function = offer is not None and call is not None and call.name not in TOOLS and offer.has(call.name)
+    return call if is_function else None
 
 
 def _begun(effort: str, n_prompt: int) -> dict[str, Any]:

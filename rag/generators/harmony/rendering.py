@@ -15,7 +15,8 @@ from rag.generators import Request
 from rag.generators.harmony.displays import MARKER
 from rag.generators.harmony.parsing import CHANNEL, MESSAGE
 from rag.messages import message
-from rag.prompt import REWRITE_RULES, conversation_text, correction_text, formats
+from rag.prompt import REWRITE_RULES, conversation_text, correction_text, formats, tool_definitions
+from rag.tools import Offer, Returned
 
 if TYPE_CHECKING:
     from openai_harmony import HarmonyEncoding, Message
@@ -43,6 +44,13 @@ displayed lines. "citations" holds the lines that they come from, each in the fo
 
 {formats}"""
 _SEEDED = "The search is done. Do not call a tool: answer from what is displayed."
+_CALLING = "The search is done: do not call the browser again."
+_FUNCTIONS = (
+    " Call a function only for what the displayed lines do not say and it would; what functions gave back already is displayed "
+    "too. Else answer from what is displayed."
+)
+_MUST_CALL = "Now call a function, and write nothing else."
+_DISPLAYED = "The result is displayed by the browser tool."
 _AGENTIC = (
     "If what is displayed does not suffice, search again with other words, open a result or find words on a page, {rounds} "
     "times at most. Then answer."
@@ -61,13 +69,13 @@ class Renderer:
 
     def conversation(self, request: Request, effort: str, n_turns: int = MAX_TURNS) -> list[int]:
         """Everything before the search that we make for the model; of earlier turns the last `n_turns`."""
-        messages = [_system(effort, self._date), _developer(self._rules(request)), *_turns(request, n_turns)]
-        messages.append(_user(request.question))
+        messages = [_system(effort, self._date), _developer(self._rules(request), request.offer), *_turns(request, n_turns)]
+        messages += [_user(request.question), *(message for each in request.made for message in _made(each))]
         if request.earlier is not None:
             abstain, draft = message("abstain", request.language), request.earlier.draft
             said = _assistant(draft) if request.schema is None else _final(draft)  # JSON is shown with its citations
             messages += [said, _user(correction_text(request.earlier, abstain))]
-        return self._ids(messages)
+        return self._ids(messages, has_functions=request.offer is not None)
 
     def rewriting(self, request: Request, effort: str) -> list[int]:
         """A conversation, as data, whose last question is to be rewritten. There is no tool."""
@@ -94,13 +102,19 @@ class Renderer:
         return len(self._encoding.encode(text, disallowed_special=()))
 
     def _rules(self, request: Request) -> str:
-        tools = _AGENTIC.format(rounds=self._max_rounds) if self._max_rounds else _SEEDED
+        offer = request.offer
+        tools = _AGENTIC.format(rounds=self._max_rounds) if self._max_rounds else _CALLING if offer else _SEEDED
+        if offer is not None:
+            tools = _MUST_CALL if offer.is_forced else tools + _FUNCTIONS
         if request.schema is None:
             return _RULES.format(abstain=message("abstain", request.language), tools=tools)
         return _JSON_RULES.format(tools=tools, formats=formats(request.schema))
 
-    def _ids(self, messages: "Sequence[Message]") -> list[int]:
-        return [token for each in messages for token in self._encoding.render(each)]
+    def _ids(self, messages: "Sequence[Message]", *, has_functions: bool = False) -> list[int]:
+        from openai_harmony import RenderOptions
+
+        options = RenderOptions(conversation_has_function_tools=has_functions)
+        return [token for each in messages for token in self._encoding.render(each, options)]
 
 
 def _system(effort: str, date: str, *, has_browser: bool = True) -> "Message":
@@ -113,10 +127,28 @@ def _system(effort: str, date: str, *, has_browser: bool = True) -> "Message":
     return Message.from_role_and_content(Role.SYSTEM, content.with_tools(browser) if has_browser else content)
 
 
-def _developer(rules: str) -> "Message":
-    from openai_harmony import DeveloperContent, Message, Role
+def _developer(rules: str, offer: Offer | None = None) -> "Message":
+    from openai_harmony import DeveloperContent, Message, Role, ToolDescription
 
-    return Message.from_role_and_content(Role.DEVELOPER, DeveloperContent.new().with_instructions(rules))
+    content = DeveloperContent.new().with_instructions(rules)
+    functions = [definition["function"] for definition in tool_definitions(offer)]
+    tools = [ToolDescription.new(_identifier(f["name"]), f["description"], f["parameters"]) for f in functions]
+    return Message.from_role_and_content(Role.DEVELOPER, content.with_function_tools(tools) if tools else content)
+
+
+def _made(made: Returned) -> "list[Message]":
+    """A call that was made for the question, and that its result is displayed: there it can be cited."""
+    from openai_harmony import Author, Message, Role
+
+    name = f"functions.{_identifier(made.call.name)}"
+    called = Message.from_role_and_content(Role.ASSISTANT, made.call.arguments).with_channel("commentary")
+    shown = Message.from_author_and_content(Author.new(Role.TOOL, name), _DISPLAYED).with_channel("commentary")
+    return [called.with_recipient(name).with_content_type("<|constrain|>json"), shown.with_recipient("assistant")]
+
+
+def _identifier(name: str) -> str:
+    """The name of a function as TypeScript has it, in which the model is shown its functions."""
+    return re.sub(r"^(?=\d)", "_", name.replace("-", "_"))
 
 
 def _user(text: str) -> "Message":
