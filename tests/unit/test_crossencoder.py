@@ -4,10 +4,11 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
+from rag.checker.check import Checker
 from rag.checker.entailment import CrossEncoderSupport, doubted_words
 from rag.checker.evidence import Evidence, Source
 from rag.checker.selection import EVIDENCE_TOKENS, select_sentences
-from rag.checker.support import Alignment, Reading
+from rag.checker.support import Alignment
 from rag.crossencoder.inputs import MAX_FIRST_TOKENS, MAX_TOKENS, count_tokens, pair, passage_pair
 from rag.crossencoder.runtime import CrossEncoder, Read
 from rag.errors import CheckerError
@@ -87,9 +88,10 @@ def test_the_regression_belongs_to_the_weights_that_ship(network):
     ],
 )
 def test_what_the_source_says_is_likelier_than_what_it_does_not_say(right, wrong, source):
-    model = CrossEncoderSupport()
-    good, bad = model.assess([Reading(alignment(claim, source)) for claim in (right, wrong)])
-    assert good.probability > model.threshold > bad.probability
+    checker = Checker(model=CrossEncoderSupport())
+    good, bad = (checker.judge(claim, [source]) for claim in (right, wrong))
+    assert (good.verdict, bad.verdict) == ("supported", "not_enough")
+    assert good.score > bad.score + 0.1
 
 
 def test_sentences_that_hold_the_claim_are_read_and_no_more_than_fit():
