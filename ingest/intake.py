@@ -17,7 +17,7 @@ from ingest.documents import Document
 from ingest.embedder import Embedder
 from ingest.embedding import ChunkWriter
 from ingest.errors import LoadError, ReadInterrupted
-from ingest.journal import FileState
+from ingest.journal import UNREAD_SIZE, UNREAD_VERSION, FileState
 from ingest.limits import ReadLimits
 from ingest.loaders import LOADERS_VERSION, load_bytes, may_be_read_now
 from ingest.manifest import Source
@@ -29,8 +29,6 @@ from ingest.store import Batch, Store
 _CHUNKS_A_COMMIT = 512
 _FILES_A_COMMIT = 1000
 _SECONDS_A_COMMIT = 30.0
-UNREAD_SIZE = -2  # of a container whose parts in the store are not all that it has
-UNREAD_VERSION = 0  # of loaders, for what no loader has read to its end: the next run tries again
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from pathlib import Path
 from ingest.manifest import write_atomically
 
 _FILE = "files.json"
+UNREAD_SIZE = -2  # of a container whose parts in the store are not all that it has
+UNREAD_VERSION = 0  # of loaders, for what no loader has read to its end: the next run tries again
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from ingest.chunker import ChunkerSettings
 from ingest.containers import SEPARATOR, owners
 from ingest.embedder import Embedder
 from ingest.errors import IngestError, StoreError, StoreMismatch, StoreMissing
-from ingest.intake import UNREAD_SIZE, FoundFile, Intake, Listener, Report, Step, ignore
-from ingest.journal import FileState
+from ingest.intake import FoundFile, Intake, Listener, Report, Step, ignore
+from ingest.journal import UNREAD_SIZE, FileState
 from ingest.limits import ReadLimits
 from ingest.manifest import Source, lock
 from ingest.plan import Plan, make_plan, with_tries
@@ -215,6 +215,19 @@ def rebuild(
         store.use_tables(inner.manifest, f"{inner_path.name}/{inner.manifest.tables}")
         store.finish()
     return reports
+
+
+def read_again(store_path: Path, name: str) -> None:
+    """Have the next `ingest` of its source read a document anew, a container with all its parts; until then it stays as it is.
+
+    Raises: IngestError when the name is unknown, or the store cannot be written to.
+    """
+    store = Store.open(store_path)
+    with store.writing():
+        known = store.states()
+        if name not in known:
+            raise IngestError(f"cannot read `{name}` anew: the store has no such document. See `ingest list`.")
+        store.mark_unread([name, *(part for part in known if name in owners(part))])
 
 
 def remove_documents(store_path: Path, names: list[str]) -> list[str]:

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ingest.containers import owners
-from ingest.intake import UNREAD_SIZE, UNREAD_VERSION, FoundFile
-from ingest.journal import FileState
+from ingest.intake import FoundFile
+from ingest.journal import UNREAD_SIZE, UNREAD_VERSION, FileState
 from ingest.limits import ReadLimits
 from ingest.loaders import LOADERS_VERSION, may_be_read_now
 from ingest.scan import Entry, Scan

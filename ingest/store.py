@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from ingest.documents import Chunk, Document
 from ingest.embedder import Vectors
 from ingest.errors import StoreError, StoreMismatch
-from ingest.journal import STATE_COLUMNS, FileState, read_copy, write_copy
+from ingest.journal import STATE_COLUMNS, UNREAD_SIZE, UNREAD_VERSION, FileState, read_copy, write_copy
 from ingest.manifest import (
     FIRST_TABLES,
     SCHEMA_VERSION,
@@ -231,6 +231,14 @@ class Store:
 
             with disk_errors(self.path):
                 self._table("documents").merge_insert("name").when_matched_update_all().execute(stamp_rows(states))
+
+    def mark_unread(self, names: Sequence[str]) -> None:
+        """Have documents count as never read, though readers see them as they are."""
+        from ingest.rows import is_in
+
+        unread = {"size": UNREAD_SIZE, "loaders_version": UNREAD_VERSION}
+        with disk_errors(self.path):
+            self._table("documents").update(where=is_in("name", names), values=unread)
 
     def is_finished(self) -> bool:
         """True if the last run came to its end and nothing was written since."""

@@ -69,7 +69,12 @@ class AnswerSchema:
         return [f"at `{pointer(tuple(error.instance_path)) or '/'}`: {error.message[:_MAX_FAULT_CHARS]}" for error in errors]
 
     def dictates(self, place: Place) -> bool:
-        """True where the schema leaves no choice: what stands there says nothing of the documents."""
+        """True where the schema leaves no choice: what stands there says nothing of the documents.
+
+        That something stands there at all is a choice, unless its property is required.
+        """
+        if place and (not isinstance(place[-1], str) or place[-1] not in _at(self.schema, place[:-1]).get("required", ())):
+            return False
         part = _at(self.schema, place)
         return "const" in part or (isinstance(part.get("enum"), list) and len(part["enum"]) == 1)
 

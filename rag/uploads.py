@@ -23,9 +23,10 @@ from ingest.chunker import ChunkerSettings
 from ingest.containers import ARCHIVES, SEPARATOR, suffix_of, why_hidden
 from ingest.embedder import Embedder
 from ingest.errors import IngestError, StoreLocked
+from ingest.limits import ReadLimits
 from ingest.loaders import SUFFIXES
 from ingest.manifest import UPLOADS, Source, disk_errors
-from ingest.pipeline import ingest_folder, remove_documents
+from ingest.pipeline import ingest_folder, read_again
 from ingest.store import Store
 from rag.access.database import Database
 from rag.access.principals import LOCAL, Principal
@@ -80,11 +81,20 @@ class Waiting:
 class Uploads:
     """The folder of uploads, and the thread that ingests it. Safe to use from several threads."""
 
-    def __init__(self, folder: Path, store: Path, embedder: Embedder, settings: ChunkerSettings, database: Database) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        store: Path,
+        embedder: Embedder,
+        settings: ChunkerSettings,
+        limits: ReadLimits,
+        database: Database,
+    ) -> None:
         self._folder = folder
         self._store = store
         self._embedder = embedder
         self._settings = settings
+        self._limits = limits
         self._database = database
         self._changed = threading.Condition()
         self._wanted = self._done = 0
@@ -172,7 +182,7 @@ class Uploads:
         if not Path(source.root).is_dir():
             why = f"its folder `{source.root}` is not there. Mount it, or name it to `ingest` again"
             raise IngestError(f"cannot read `{document}` anew: {why}.")
-        remove_documents(self._store, [document.split(SEPARATOR)[0]])
+        read_again(self._store, document.split(SEPARATOR)[0])
         if source.name != UPLOADS:
             with self._changed:
                 self._others[source.name] = Path(source.root)
@@ -241,13 +251,15 @@ class Uploads:
         while not self._is_closed:
             try:
                 for name, folder in folders.items():
-                    ingest_folder(folder, self._store, self._embedder, self._settings, source_name=name)
+                    ingest_folder(folder, self._store, self._embedder, self._settings, limits=self._limits, source_name=name)
                 self._error = ""
                 return
             except StoreLocked:
                 time.sleep(_RETRY_S)
             except (IngestError, OSError) as error:  # the next upload tries again; until then the status says why
                 self._error = str(error)
+                with self._changed:
+                    self._others = {name: folder for name, folder in folders.items() if name != UPLOADS} | self._others
                 return
 
 

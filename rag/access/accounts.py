@@ -160,13 +160,27 @@ class Accounts:
         return None if row is None else _user(row)
 
     def remove_user(self, name: str) -> None:
-        """Remove a user; sessions end, keys made for the user are worthless, conversations are deleted.
+        """Remove a user: end sessions, revoke keys made for the user, delete conversations, kept responses and collections.
 
-        Raises: AccessError when there is none of that name.
+        What the user uploaded stays, in a folder that is no longer the name's.
+
+        Raises: AccessError when there is none of that name, or the uploads cannot be set aside.
         """
         self._require_user("remove", name, "delete from users where name = ?", (name,))
         with self._database.open() as db:  # else they would be those of the next user of this name
+            db.execute("update keys set revoked = coalesce(revoked, ?) where user = ?", (_now(), name))
             db.execute("delete from conversations where owner = ?", (name,))
+            db.execute("delete from outside_sessions where user = ?", (name,))
+            for table in ("kept", "collections", "uploads"):
+                db.execute(f"delete from {table} where principal = ?", (name,))
+        uploads = self._database.folder / "uploads" / name
+        try:
+            if uploads.is_dir():
+                uploads.rename(uploads.with_name(f"{name}@{_now().replace(':', '')}"))
+        except OSError as error:
+            raise AccessError(
+                f"cannot set aside `{uploads}`: {error.strerror}. Rename it before the name is used again."
+            ) from error
 
     def set_rights(self, name: str, scopes: Sequence[Scope], groups: Sequence[str]) -> None:
         """Give a user other scopes and groups, at once.

@@ -51,6 +51,7 @@ class Database:
     """One SQLite file, made when it is first written to. Safe to use from several threads and processes."""
 
     def __init__(self, file: Path) -> None:
+        self.folder = file.parent
         self._file = file
         self._local = threading.local()
 

@@ -68,7 +68,7 @@ def listed(
     responses=responses(*GUARDED, "not_found") | {200: examples.shown(examples.SAID, "everything said in it")},
 )
 def read(id: str, caller: Asker, services: Wired) -> dict[str, Any]:
-    """Give questions and answers. `answer` is null where the caller may no longer read what it quotes.
+    """Give questions and answers. `answer` is null where the caller may no longer read what it, or one before it, quotes.
 
     `changed` names the cited documents that are not as they were when they were cited, or are gone.
     """
@@ -77,10 +77,12 @@ def read(id: str, caller: Asker, services: Wired) -> dict[str, Any]:
     states = services.engine.retriever.snapshot().states
     said: list[dict[str, Any]] = []
     shown: list[str] = []
+    is_shown = True
     for exchange in exchanges:
         then: Mapping[str, str] = exchange.answer["receipt"].get("documents", {})
         changed = [name for name, sha256 in then.items() if name not in states or states[name].sha256 != sha256]
-        is_shown = (_may_see if is_own else _may_see_of_others)(services, exchange, caller.readable)
+        # Later answers were written by who had read this one, and may repeat it.
+        is_shown = is_shown and (_may_see if is_own else _may_see_of_others)(services, exchange, caller.readable)
         shown += list(then) if is_shown else []
         said.append(
             {
@@ -155,9 +157,11 @@ def turns_of(services: Services, principal: Principal, id: str, readable: Readab
 
 
 def _turns(services: Services, exchanges: list[Exchange], readable: Readable | None) -> Iterator[tuple[str, str]]:
+    is_shown = True
     for exchange in exchanges:
         yield "user", exchange.question
-        if _may_see(services, exchange, readable):
+        is_shown = is_shown and _may_see(services, exchange, readable)
+        if is_shown:
             yield "assistant", str(exchange.answer["text"])
 
 

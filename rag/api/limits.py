@@ -22,6 +22,7 @@ Value = TypeVar("Value")
 _LOOK_S = 0.2  # how often to look whether the client is still there
 _SILENCE_S = 15.0  # after which a proxy may take a stream for dead
 _MAX_NAMES = 10_000
+_MINUTE_S = 60.0
 
 
 class Workbench:
@@ -149,8 +150,8 @@ class Rates:
         if not self._per_minute:
             return
         now = time.monotonic()
-        if len(self._left) > _MAX_NAMES:
-            self._left.clear()
+        if len(self._left) > _MAX_NAMES:  # those that have as much left as who never came
+            self._left = {name: (left, since) for name, (left, since) in self._left.items() if now - since < _MINUTE_S}
         left, since = self._left.get(name, (float(self._per_minute), now))
         left = min(float(self._per_minute), left + (now - since) * self._per_minute / 60)
         if left < cost:

@@ -18,6 +18,7 @@ from rag.api.services import Services
 from rag.api.spans import RequestSpan
 
 _PROBES = ("/healthz", "/readyz", "/metrics")  # asked every few seconds, and of no interest in a trace
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _ID = re.compile(r"[\w.-]{1,64}")
 _LOG = logging.getLogger("rag.api")
 # Nothing of a document is ever run: no script but this server's own files, no frame, no form to elsewhere.
@@ -91,14 +92,15 @@ class Manners:
         """Note a request by its route: neither its query nor its body, which may name documents or hold a question."""
         route = getattr(scope.get("route"), "path", None) or "other"
         metrics = self._services.metrics
-        metrics.requests.labels(scope["method"], route, str(status)).inc()
+        method = scope["method"] if scope["method"] in _METHODS else "other"  # a client may make up any number of others
+        metrics.requests.labels(method, route, str(status)).inc()
         metrics.latency.labels(route).observe(seconds)
-        scope["rag.span"].end(scope["method"], route, status)
+        scope["rag.span"].end(method, route, status)
         fields = {
             "request": scope["rag.request_id"],
             "who": scope.get("rag.principal", ""),
             "client": scope["rag.client"],
-            "method": scope["method"],
+            "method": method,
             "route": route,
             "status": status,
             "ms": round(seconds * 1000, 1),

@@ -63,7 +63,7 @@ def build_services(engine: Engine, config: RagConfig, embedder: Embedder) -> Ser
     Raises: StoreError when there is no store; ServerError when a setting cannot be used.
     """
     server, store = config.server, Path(config.store.path)
-    database, metrics = Database.of(server.state), Metrics()
+    database, metrics, uploads = Database.of(server.state), Metrics(), server.state / "uploads"
     return Services(
         config=config,
         engine=engine,
@@ -77,7 +77,7 @@ def build_services(engine: Engine, config: RagConfig, embedder: Embedder) -> Ser
         kept=Shelf(database),
         collections=Collections(database),
         unanswered=Unanswered(database, is_kept=server.log_questions),
-        uploads=Uploads(server.state / "uploads", store, embedder, config.chunker.settings(), database),
+        uploads=Uploads(uploads, store, embedder, config.chunker.settings(), config.loader.limits(), database),
         addresses=Addresses(server),
         work=Workbench(server, metrics),
         rates=Rates(server.max_requests_per_minute),

@@ -31,7 +31,7 @@ class Login(Body):
 def log_in(body: Login, request: Request, response: Response, services: Wired) -> dict[str, Any]:
     """Begin a session: a cookie, and the token that every request that changes something must carry as `X-CSRF-Token`."""
     require_own_site(request, services)
-    for name in (f"user {body.user}", f"address {client_of(request)}"):
+    for name in (f"address {client_of(request)}", f"user {body.user}"):
         services.logins.take(name)
     begun = services.accounts.log_in(body.user, body.password, services.config.auth.session_hours)
     if begun is None:

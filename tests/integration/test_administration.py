@@ -5,6 +5,10 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from ingest.errors import IngestError
+from ingest.pipeline import read_again
+from ingest.store import Store
+from rag.api.services import build_services
 from tests.integration.serving import QUESTION, TRAVEL, build_site, build_store
 
 PASSWORD = "correct horse battery"
@@ -98,6 +102,28 @@ def test_a_document_is_read_anew_by_an_administrator_an_upload_by_its_owner(site
     again = site.call("POST", "/documents/again", key=writer, params={"document": "uploads:key-writer/plan.md"})
     assert again.status_code == 202
     assert "old" in wait_for_text(site, writer, "uploads:key-writer/plan.md")
+
+
+def test_a_document_that_is_read_anew_is_there_meanwhile_and_read_within_the_limits(site, boss, folder, store):
+    folder.joinpath("travel.md").touch()
+    read_again(store, "travel.md")
+    assert "140" in site.call("GET", "/documents/text", key=boss, params={"document": "travel.md"}).json()["text"]
+    assert not site.call("POST", "/query", key=boss, json={"question": QUESTION}).json()["abstained"]
+    with pytest.raises(IngestError, match="no such document"):
+        read_again(store, "trevel.md")
+    limits = site.services.config.loader.model_copy(update={"max_text_chars": 100})
+    config = site.services.config.model_copy(update={"loader": limits})
+    (folder / "long.md").write_text("It is long. " * 50, encoding="utf-8")
+    services = build_services(site.services.engine, config, site.services.embedder)
+    services.uploads.again("travel.md", Store.open(store).manifest.sources[0])
+    for _ in range(400):
+        if not services.uploads.n_waiting:
+            break
+        time.sleep(0.05)
+    services.uploads.close()
+    states = Store.open(store).states()
+    assert (states["travel.md"].status, states["long.md"].status) == ("stored", "failed")
+    assert states["travel.md"].size > 0, "it counts as read again"
 
 
 def wait_for_text(site, key, document):

@@ -83,6 +83,15 @@ def test_guessing_passwords_is_slowed_down(site):
     assert 429 in statuses[10:]
 
 
+def test_who_guesses_from_one_address_locks_nobody_else_out(site):
+    for number in range(12):
+        site.call("POST", "/session", json={"user": f"x{number}", "password": "something else"})
+    for _ in range(12):
+        assert site.call("POST", "/session", json={"user": "ana", "password": "something else"}).status_code == 429
+    site.services.logins._left.pop("address 127.0.0.1", None)
+    assert log_in(site).status_code == 200, "what was refused for its address counts for no user"
+
+
 def test_keys_expire(site):
     key = site.services.accounts.create_key("old", ["read"], days=-1)
     assert site.call("GET", "/documents", key=key).status_code == 401

@@ -85,6 +85,40 @@ def test_the_next_user_of_a_name_does_not_find_the_conversations_of_the_last(sit
     assert site.call("GET", "/conversations", key=keys[1]).json()["total"] == 0
 
 
+def test_nothing_of_a_removed_user_is_the_next_ones_of_the_name(site, keys):
+    accounts = site.services.accounts
+
+    def arrive(number):
+        accounts.add_user("eve", "correct horse battery", ["ask", "read", "write"])
+        return accounts.create_key(f"eve-{number}", ["ask", "read", "write"], ["ana"], user="eve")
+
+    first = arrive(1)
+    store = site.call("POST", "/v1/vector_stores", key=first, json={"name": "mine"}).json()["id"]
+    sent = site.call("POST", "/documents", key=first, files={"files": ("diary.md", b"The secret is forty.")}).json()
+    said = site.call("POST", "/v1/responses", key=first, json={"model": "rag", "input": QUESTION}).json()["id"]
+    for route in (mine := [f"/v1/vector_stores/{store}", f"/documents/uploads/{sent['id']}", f"/v1/responses/{said}"]):
+        assert site.call("GET", route, key=first).status_code == 200, route
+    accounts.remove_user("eve")
+    second = arrive(2)
+    assert site.call("GET", "/documents", key=first).status_code == 401
+    for route in mine:
+        assert site.call("GET", route, key=second).status_code == 404, route
+    again = site.call("POST", "/documents", key=second, files={"files": ("diary.md", b"The secret is fifty.")})
+    assert again.json()["files"][0]["status"] == "queued"
+    folder = site.services.config.server.state / "uploads"
+    assert {file.read_text() for file in folder.rglob("diary.md")} == {"The secret is forty.", "The secret is fifty."}
+
+
+def test_what_was_said_after_a_hidden_answer_is_hidden_too(site, keys, tmp_path, folder, fake_embedder):
+    (folder / "dinner.md").write_text("The dinner limit in Rome is 35 euros.", encoding="utf-8")
+    build_store(tmp_path, folder, fake_embedder)
+    mine = begin(site, keys["ana"])
+    for question in (QUESTION, "What is the dinner limit in Rome?"):
+        assert not ask(site, keys["ana"], mine, question).json()["abstained"]
+    (tmp_path / "access.rules").write_text("*: ben\ndinner.md: ana\n", encoding="utf-8")
+    assert [turn["answer"] for turn in read(site, keys["ana"], mine).json()["turns"]] == [None, None]
+
+
 def test_a_follow_up_is_searched_for_with_the_question_before_it(site, keys):
     mine = begin(site, keys["ana"])
     alone = ask(site, keys["ana"], begin(site, keys["ana"]), "And what is it there?").json()

@@ -450,9 +450,9 @@ def test_what_is_no_answer_object_is_refused_by_name(case, change, named):
 
 def test_an_object_that_is_nested_without_end_is_refused(case):
     kept = case.ask()
-    kept["reason"] = "x"
+    kept["more"] = "x"
     for _ in range(10_000):
-        kept["reason"] = [kept["reason"]]
+        kept["more"] = [kept["more"]]
     with pytest.raises(InputError, match="nested"):
         case.verify(kept)
 

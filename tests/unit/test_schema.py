@@ -61,11 +61,14 @@ def test_a_schema_dictates_what_it_leaves_no_choice_in():
     schema = make_schema(
         {
             "properties": {"a": {"const": "x"}, "b": {"enum": ["y"]}, "c": {"enum": ["y", "z"]}, "d": {"$ref": "#/$defs/d"}},
-            "$defs": {"d": {"items": {"const": 1}}},
+            "required": ["a", "b", "c"],
+            "$defs": {"d": {"items": {"const": 1}, "properties": {"x": {"const": 2}}, "required": ["x"]}},
         }
     )
-    found = [schema.dictates(place) for place in (("a",), ("b",), ("c",), ("d", 0), ("e",))]
-    assert found == [True, True, False, True, False]
+    places = [("a",), ("b",), ("c",), ("d", 0), ("d", "x"), ("e",)]
+    assert [schema.dictates(place) for place in places] == [True, True, False, False, True, False]
+    # That it stands there at all says something: `approved` may be left out.
+    assert not make_schema({"properties": {"approved": {"const": True}}}).dictates(("approved",))
     ring = make_schema({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}})
     assert not ring.dictates(("x",))
 
