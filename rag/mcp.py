@@ -93,6 +93,9 @@ class Desk(Protocol):
     def note(self, action: str, documents: Sequence[str], question: str) -> None:
         """Note what the caller is shown, before it is."""
 
+    def answered(self, answer: Answer) -> None:
+        """Note and count an answer, before the caller is shown it."""
+
     def require(self, action: str) -> None:
         """Refuse what the caller may not do.
 
@@ -195,8 +198,7 @@ def _open(desk: Desk, asked: Open, stop: Stop) -> Said:
 def _ask(desk: Desk, asked: Ask, stop: Stop) -> Said:
     filters = asked.filters(desk.readable())
     given = answer(stoppable(desk.engine, stop), asked.question, Options(filters=filters, top_k=asked.top_k))
-    cited = [c.document for claim in (*given.claims, *given.withheld) for c in (*claim.citations, *claim.contradicted_by)]
-    desk.note("query", cited, asked.question)
+    desk.answered(given)
     return _told(given), given.to_json()
 
 
@@ -234,6 +236,9 @@ class LocalDesk:
 
     def note(self, action: str, documents: Sequence[str], question: str) -> None:
         """There is nobody else to tell."""
+
+    def answered(self, answer: Answer) -> None:
+        """Nobody counts."""
 
     def require(self, action: str) -> None:
         """Everything may be done."""

@@ -54,22 +54,21 @@ class Conversations:
             db.execute("insert into conversations values (?, ?, ?, ?, ?)", (begun.id, principal.name, begun.title, now, now))
         return begun
 
-    def listed(self, principal: Principal, text: str = "") -> list[Conversation]:
-        """Those of the principal that hold all words of `text` in title or questions; the one used last comes first."""
+    def listed(self, principal: Principal, text: str = "", limit: int = 100) -> tuple[list[Conversation], int]:
+        """Those of the principal that hold all words of `text` in title or questions, and how many; the one used last first."""
+        asked = "coalesce((select group_concat(question, ' ') from exchanges where conversation = c.id), '')"
+        condition = f"c.owner = ?{f' and has_words(c.title, {asked}, ?)' if text.split() else ''}"
         query = (
-            "select c.*, s.at as shared, count(e.id) as n, coalesce(group_concat(e.question, ' '), '') as asked "
-            "from conversations c left join exchanges e on e.conversation = c.id left join shares s on s.conversation = c.id "
-            "where c.owner = ? group by c.id "
-            "order by c.updated desc, c.rowid desc"
+            "select c.*, s.at as shared, count(*) over () as total, "
+            "(select count(*) from exchanges where conversation = c.id) as n "
+            "from conversations c left join shares s on s.conversation = c.id "
+            f"where {condition} order by c.updated desc, c.rowid desc limit ?"
         )
-        words = text.casefold().split()
+        given = (principal.name, text) if text.split() else (principal.name,)
         with self._database.open() as db:
-            rows = db.execute(query, (principal.name,)).fetchall()
-        return [
-            _conversation(row, row["n"])
-            for row in rows
-            if all(word in f"{row['title']} {row['asked']}".casefold() for word in words)
-        ]
+            db.create_function("has_words", 3, _has_words, deterministic=True)
+            rows = db.execute(query, (*given, limit)).fetchall()
+        return [_conversation(row, row["n"]) for row in rows], rows[0]["total"] if rows else 0
 
     def find(self, principal: Principal, identity: str) -> tuple[Conversation, list[Exchange]] | None:
         """A conversation with all that was said in it, None if the principal has none of that id and nobody shared it."""
@@ -121,6 +120,11 @@ class Conversations:
 def _conversation(row: sqlite3.Row, n_questions: int) -> Conversation:
     is_shared = row["shared"] is not None
     return Conversation(row["id"], row["title"], row["created"], row["updated"], n_questions, row["owner"], is_shared)
+
+
+def _has_words(title: str, asked: str, text: str) -> bool:
+    said = f"{title} {asked}".casefold()
+    return all(word in said for word in text.casefold().split())
 
 
 def _short(title: str) -> str:

@@ -192,15 +192,20 @@ def answering(
                     seen += documents_of(event[1])
                 elif event[0] == "answer":
                     seen += documents_shown(event[1])
-                    services.metrics.count(event[1])
-                    caller.span.answered(event[1])
-                    if event[1].abstained and event[1].reason != "generator_failed":
-                        services.unanswered.add(body.question, event[1].reason or "")
+                    count(services, caller, event[1])
                     if body.conversation:
                         services.conversations.add(caller.principal, body.conversation, body.question, event[1].to_json())
                 yield event
     finally:
         services.audit.write(caller.principal, "query", caller.request_id, seen, body.question)
+
+
+def count(services: Services, caller: Caller, answer: Answer) -> None:
+    """Count an answer, and keep the question where there is none."""
+    services.metrics.count(answer)
+    caller.span.answered(answer)
+    if answer.abstained and answer.reason != "generator_failed":
+        services.unanswered.add(answer.question, answer.reason or "")
 
 
 def documents_shown(answer: Answer) -> list[str]:

@@ -58,8 +58,8 @@ def listed(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> dict[str, Any]:
     """List the caller's conversations. `total` counts all of them."""
-    found = services.conversations.listed(caller.principal, text)
-    return {"conversations": [_json(conversation, caller.principal) for conversation in found[:limit]], "total": len(found)}
+    found, total = services.conversations.listed(caller.principal, text, limit)
+    return {"conversations": [_json(conversation, caller.principal) for conversation in found], "total": total}
 
 
 @router.get(
@@ -93,8 +93,7 @@ def read(id: str, caller: Asker, services: Wired) -> dict[str, Any]:
                 "changed": changed if is_shown else [],
             }
         )
-    if not is_own:
-        services.audit.write(caller.principal, "shared", caller.request_id, shown)
+    services.audit.write(caller.principal, "conversation" if is_own else "shared", caller.request_id, shown)
     return {**_json(conversation, caller.principal), "turns": said}
 
 

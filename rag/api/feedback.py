@@ -11,6 +11,7 @@ from rag.api.auth import Admin, Asker
 from rag.api.bodies import Body
 from rag.api.errors import GUARDED, responses
 from rag.api.services import Wired
+from rag.saved import read_saved
 
 router = APIRouter(prefix="/feedback", tags=["Feedback"])
 
@@ -52,4 +53,6 @@ def listed(
     """List what was said, with the answers. For administrators, who may see every document that an answer quotes."""
     found = services.feedback.page(before, limit + 1)
     more = found[limit - 1].id if len(found) > limit else None
+    shown = [name for item in found[:limit] for name in read_saved(item.answer).receipt.documents]
+    services.audit.write(caller.principal, "feedback", caller.request_id, shown)
     return {"feedback": [item.to_json() for item in found[:limit]], "next": more}

@@ -9,6 +9,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from rag.access.rights import Readable
+from rag.answers import Answer
+from rag.api.asking import count, documents_shown
 from rag.api.auth import Asker, Caller
 from rag.api.errors import GUARDED, ApiError, responses
 from rag.api.examples import shown
@@ -35,6 +37,10 @@ class _CallerDesk:
 
     def note(self, action: str, documents: Sequence[str], question: str) -> None:
         self._services.audit.write(self._caller.principal, action, self._caller.request_id, documents, question)
+
+    def answered(self, answer: Answer) -> None:
+        self.note("query", documents_shown(answer), answer.question)
+        count(self._services, self._caller, answer)
 
     def require(self, action: str) -> None:
         if action == "open" and not self._caller.principal.may("read"):

@@ -1,5 +1,7 @@
 """Conversations: whose they are, what a follow-up knows, and what becomes of an answer whose sources change."""
 
+import json
+
 import pytest
 
 from tests.integration.serving import QUESTION, TRAVEL, build_site, build_store
@@ -55,6 +57,19 @@ def test_an_answer_is_kept_as_it_was_given_out_and_found_by_its_question(site, k
     assert (found("HOTEL madrid"), found("travel"), found("Lisbon")) == ([mine], [mine], [])
 
 
+def test_the_list_ends_at_its_limit_and_counts_all(site, keys):
+    begun = [begin(site, keys["ana"], title) for title in ("Hotel in Rome", "Dinner", "Hotel in Oslo")]
+
+    def found(**params):
+        listed = site.call("GET", "/conversations", key=keys["ana"], params=params).json()
+        return [one["id"] for one in listed["conversations"]], listed["total"]
+
+    assert found(limit=1) == (begun[2:], 3)
+    assert found(text="HOTEL", limit=1) == (begun[2:], 2)
+    assert found(text="hotel rome") == (begun[:1], 1)
+    assert found(text="%") == ([], 0)
+
+
 def test_nobody_else_reads_renames_continues_or_deletes_it(site, keys):
     mine = begin(site, keys["ana"])
     ask(site, keys["ana"], mine)
@@ -107,6 +122,19 @@ def test_nothing_of_a_removed_user_is_the_next_ones_of_the_name(site, keys):
     assert again.json()["files"][0]["status"] == "queued"
     folder = site.services.config.server.state / "uploads"
     assert {file.read_text() for file in folder.rglob("diary.md")} == {"The secret is forty.", "The secret is fifty."}
+
+
+def test_whoever_reads_what_was_kept_is_in_the_audit_log(site, keys):
+    mine = begin(site, keys["ana"])
+    kept = ask(site, keys["ana"], mine).json()
+    share(site, keys["ana"], mine)
+    for name in ("ana", "ben"):
+        read(site, keys[name], mine)
+    site.call("POST", "/feedback", key=keys["ana"], json={"rating": "good", "answer": kept})
+    site.call("GET", "/feedback", key=site.services.accounts.create_key("boss", ["admin"]))
+    log = (site.services.config.server.state / "audit.jsonl").read_text(encoding="utf-8").splitlines()
+    noted = [(entry["who"], entry["action"]) for entry in map(json.loads, log) if entry["documents"] == ["travel.md"]]
+    assert noted == [("key-ana", "query"), ("key-ana", "conversation"), ("key-ben", "shared"), ("key-boss", "feedback")]
 
 
 def test_what_was_said_after_a_hidden_answer_is_hidden_too(site, keys, tmp_path, folder, fake_embedder):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import sys
 
 import httpx2
@@ -95,6 +96,8 @@ def test_tools_show_nobody_what_is_not_theirs_and_say_what_is_wrong(site):
     assert refused.status_code == 401
     log = (site.services.config.server.state / "audit.jsonl").read_text(encoding="utf-8").splitlines()
     assert {json.loads(line)["action"] for line in log} == {"search", "query"}
+    metrics = site.call("GET", "/metrics", key=site.services.accounts.create_key("ops", ["admin"])).text
+    assert re.search(r"^rag_answers_total\{.*\} 1\.0$", metrics, re.MULTILINE), "an answer counts whoever asked"
 
 
 def test_the_command_serves_the_same_tools_over_stdio(tmp_path, folder, embedder):

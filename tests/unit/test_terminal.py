@@ -31,9 +31,7 @@ def table():
         lambda out: out.print(Text(HOSTILE, style="bold")),
         lambda out: out.print(HOSTILE, markup=False),
         lambda out: out.print(table()),
-        lambda out: show_passages(
-            out, [Passage("c", HOSTILE, 0, 9, HOSTILE, 1, 0.5, 1, also=(Place(HOSTILE, None, 0, 9),))]
-        ),
+        lambda out: show_passages(out, [Passage("c", HOSTILE, 0, 9, HOSTILE, 1, 0.5, 1, also=(Place(HOSTILE, None, 0, 9),))]),
     ],
     ids=["text", "words", "table", "passages"],
 )
