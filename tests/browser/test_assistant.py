@@ -197,7 +197,7 @@ def test_a_slow_answer_says_what_is_going_on_and_shows_what_was_checked_so_far(s
 
 
 def test_an_answer_that_comes_late_leaves_another_view_as_it_is(server, browse):
-    page = browse(server.url)
+    page = browse(server.url, expects=REFUSED)
     page.fill("#question", SLOW)
     page.press("#question", "Enter")
     page.locator(".claim").wait_for()
