@@ -101,6 +101,7 @@ def test_a_conversation_is_shared_by_link_within_rights(guarded, browse):
     ask(ana, HOTEL)
     ana.locator("#head summary").click()
     ana.get_by_role("button", name="Share by link").click()
+    ana.locator("#dialog[open]").wait_for()
     link = ana.input_value("#dialog-value")
     ana.get_by_role("button", name="Close").click()
     ben = log_in(browse, guarded, "ben", path=link.removeprefix(guarded.url))
