@@ -25,6 +25,7 @@ from ingest.scan import Patterns
 from ingest.showing import print_files, print_report, print_status
 from ingest.sql import Query, ingest_query
 from ingest.store import Store
+from ingest.terminal import Terminal
 from ingest.watch import watch
 
 _COMMANDS = ("status", "list", "remove", "rebuild", "sql", "compact", "export", "import")
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     options = _parse(arguments)
-    errors = Console(stderr=True, highlight=False)
+    errors = Terminal(stderr=True, highlight=False)
     try:
         flags = {"store": {"path": options.store}}
         config = load_config(IngestConfig, options.config, flags)

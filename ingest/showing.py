@@ -10,6 +10,7 @@ from rich.table import Table
 
 from ingest.intake import Report
 from ingest.store import Store
+from ingest.terminal import Terminal
 
 _SHOWN = 20
 
@@ -96,7 +97,7 @@ def _print_notes(out: Console, label: str, notes: Mapping[str, str]) -> None:
 
 
 def _out() -> Console:
-    return Console(highlight=False)
+    return Terminal(highlight=False)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -57,8 +57,8 @@ class Passage:
     also: tuple[Place, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields of the search contract, and the places of equal words."""
-        return {
+        """Return the fields of the search contract; where others have the same words also their places, as `also`."""
+        found = {
             "rank": self.rank,
             "score": round(self.score, 6),
             "document": self.document,
@@ -66,8 +66,8 @@ class Passage:
             "start": self.start,
             "end": self.end,
             "text": self.text,
-            "also": [asdict(place) for place in self.also],
         }
+        return {**found, "also": [asdict(place) for place in self.also]} if self.also else found
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ingest.errors import IngestError
+from ingest.terminal import Terminal
 from rag.answers import Answer, Citation, Claim
 from rag.display import STYLES, place, shortened, show_how
 from rag.errors import RagError
@@ -40,7 +41,7 @@ _HELP = """Ask a question; a follow-up may lean on what was said before.
 def chat(engine: Engine, filters: Filters, top_k: int | None = None) -> int:
     """Ask and answer until the input ends or `/quit`; returns the exit status, 1 if a question of a pipe failed."""
     is_person = sys.stdin.isatty()
-    out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    out = Terminal(highlight=False, soft_wrap=not sys.stdout.isatty())
     talk = Talk(engine, filters, top_k, out)
     if is_person:
         out.print(Text("Ask your documents. /help says what else there is.", style="dim"))

@@ -186,7 +186,7 @@ def _reply(found: dict[str, Any]) -> Reply:
 
 
 def _passage(found: dict[str, Any]) -> Passage:
-    return Passage(chunk="", **{**found, "also": tuple(Place(**place) for place in found["also"])})
+    return Passage(chunk="", **{**found, "also": tuple(Place(**place) for place in found.get("also", ()))})
 
 
 def _claim(found: Mapping[str, Any]) -> Claim:

@@ -29,8 +29,6 @@ def show_answer(out: Console, answer: Answer, *, with_draft: bool = False) -> No
     out.print(Text(f"\n{answer.question}", style="bold"))
     if with_draft and answer.draft:
         _show_drafts(out, answer)
-    if answer.policy == "off" and not answer.abstained:
-        out.print(Text(message("unchecked", answer.language), style="bold red"))
     show_how(out, answer)
     if answer.schema is not None and not answer.abstained:
         out.print(Text(json.dumps(json.loads(answer.text), ensure_ascii=False, indent=2)))
@@ -43,7 +41,9 @@ def show_answer(out: Console, answer: Answer, *, with_draft: bool = False) -> No
 
 
 def show_how(out: Console, answer: Answer) -> None:
-    """Say so where the answer is not that of the language model."""
+    """Say so where the answer was not checked, or is not that of the language model."""
+    if answer.policy == "off" and not answer.abstained:
+        out.print(Text(message("unchecked", answer.language), style="bold red"))
     if answer.reason == "fallback_quotes":
         out.print(Text(message("fallback", answer.language), style="italic"))
     elif answer.reason == "generator_failed" and not answer.abstained:
@@ -67,8 +67,6 @@ def show_events(out: Console, events: Iterable["Event"]) -> None:
 
 
 def _show_rest(out: Console, answer: Answer, told: Sequence[str]) -> None:
-    if answer.policy == "off" and not answer.abstained:
-        out.print(Text(message("unchecked", answer.language), style="bold red"))
     show_how(out, answer)
     if answer.abstained or not told:
         out.print(Text(answer.text))

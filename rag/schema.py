@@ -21,6 +21,9 @@ _MAX_CHARS = 20_000
 _MAX_FAULTS = 5
 _MAX_FAULT_CHARS = 200
 _DEFINITIONS = ("$defs", "definitions")
+_MAPS = ("additionalProperties", "patternProperties")
+_NAMED = ("properties", *_DEFINITIONS)  # what these hold is named by the user, as any keyword may be
+_INTO_DEFINITIONS = tuple(f"#/{name}/" for name in _DEFINITIONS)
 
 
 @dataclass(frozen=True)
@@ -92,9 +95,10 @@ def read_schema(file: Path) -> AnswerSchema:
     return make_schema(schema, f"`{file}`")
 
 
-def make_schema(schema: Any, name: str = "of the request") -> AnswerSchema:
+def make_schema(schema: Any, name: str = "of the request", *, with_maps: bool = False) -> AnswerSchema:
     """Take a schema that was read already; `name` is what errors call it.
 
+    An answer may have no names of its own, as nothing checks them: `with_maps` is for schemas of what is no answer.
     Raises: SchemaError when it cannot be used.
     """
     if not isinstance(schema, dict):
@@ -110,6 +114,9 @@ def make_schema(schema: Any, name: str = "of the request") -> AnswerSchema:
         raise SchemaError(
             f"cannot use schema {name}: {why}. Correct it; references must stay inside it, as nothing is fetched."
         ) from error
+    if not with_maps and (free := next(_free_names(schema), None)):
+        why = f"`{free}` leaves names of properties to the answer, which nothing checks"
+        raise SchemaError(f"cannot use schema {name}: {why}. Name the properties, or take an array of objects.")
     return AnswerSchema(schema, _wrapped(schema), frozenset(_names(schema)), validator)
 
 
@@ -166,7 +173,7 @@ def _moved(schema: Any) -> Any:
         return schema
     moved = {name: _moved(value) for name, value in schema.items()}
     to = schema.get("$ref")
-    if isinstance(to, str) and to.startswith("#") and not to.startswith(tuple(f"#/{name}/" for name in _DEFINITIONS)):
+    if isinstance(to, str) and (to == "#" or to.startswith("#/")) and not to.startswith(_INTO_DEFINITIONS):
         moved["$ref"] = "#/properties/answer/anyOf/0" + to[1:]
     return moved
 
@@ -180,6 +187,19 @@ def _names(schema: Any) -> Iterator[str]:
     elif isinstance(schema, list):
         for value in schema:
             yield from _names(value)
+
+
+def _free_names(schema: Any) -> Iterator[str]:
+    """Keywords by which objects of a schema are to have properties of any name, and none that it names."""
+    if isinstance(schema, dict):
+        yield from (
+            word for word in _MAPS if isinstance(schema.get(word), dict) and schema[word] and not schema.get("properties")
+        )
+        for key, value in schema.items():
+            yield from _free_names(list(value.values()) if key in _NAMED and isinstance(value, dict) else value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from _free_names(value)
 
 
 def _properties(value: Any, place: Place = ()) -> Iterator[Place]:

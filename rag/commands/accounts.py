@@ -5,9 +5,9 @@ import getpass
 import sys
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 
+from ingest.terminal import Terminal
 from rag.access.principals import SCOPES
 from rag.commands.common import Commands, Parents, print_json
 from rag.config import RagConfig
@@ -116,7 +116,7 @@ def _show(options: argparse.Namespace, rows: list[dict[str, Any]], columns: list
     table = Table(*columns, box=None)
     for row in rows:
         table.add_row(*(", ".join(row[c]) if isinstance(row[c], tuple) else row[c] or "" for c in columns))
-    Console(highlight=False, soft_wrap=True).print(table)
+    Terminal(highlight=False, soft_wrap=True).print(table)
     return 0
 
 

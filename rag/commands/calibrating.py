@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import track
 
 from ingest.errors import ConfigError
+from ingest.terminal import Terminal
 from rag.batch import read_labelled
 from rag.commands.common import Commands, Parents, print_json
 from rag.config import RagConfig
@@ -56,7 +56,7 @@ def _calibrate(options: argparse.Namespace, config: RagConfig) -> int:
     questions, n_left_out = draw(read_labelled(options.questions), options.limit, config.answer.max_question_chars)
     require_enough(len(questions), target)
     engine = build_engine(config, remembering(config.embedder.embedder()))
-    errors = Console(stderr=True)
+    errors = Terminal(stderr=True)
     asked = track(questions, "asking", console=errors, transient=True, disable=not errors.is_terminal)
     records = ask_and_grade(engine, asked)
     result = report(records, target, choose(records, target), n_left_out)
@@ -69,5 +69,5 @@ def _calibrate(options: argparse.Namespace, config: RagConfig) -> int:
     if options.json:
         print_json(result)
     else:
-        show_report(Console(highlight=False, soft_wrap=True), result, options.out)
+        show_report(Terminal(highlight=False, soft_wrap=True), result, options.out)
     return 0 if is_met else 1

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rich.console import Console
 
 from ingest.errors import ConfigError
+from ingest.terminal import Terminal
 from rag.batch import Job, Kept, Pair, read_questions
 from rag.errors import InputError, QuestionError
 
@@ -92,7 +93,7 @@ def print_all(
     show: Callable[[Console, Result], None],
 ) -> int:
     """Do every job and print its result, as JSON or for people; 1 if one of a batch was an error."""
-    out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    out = Terminal(highlight=False, soft_wrap=not sys.stdout.isatty())
     is_batch = bool(getattr(options, "questions", None) or getattr(options, "pairs", None) or getattr(options, "answers", None))
     failed = False
     for job in jobs:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import track
 
 from ingest.errors import ConfigError
+from ingest.terminal import Terminal
 from rag.batch import LabelledPair, labelled_pairs, labelled_questions
 from rag.commands.common import Commands, Parents, print_json, require_one
 from rag.config import RagConfig
@@ -154,12 +155,12 @@ def _chosen(given: str, known: Sequence[str], option: str) -> list[str]:
 
 
 def _progress(rows: Iterable[dict[str, Any]], n: int) -> list[dict[str, Any]]:
-    errors = Console(stderr=True)
+    errors = Terminal(stderr=True)
     return list(track(rows, "evaluating", total=n, console=errors, transient=True, disable=not errors.is_terminal))
 
 
 def _out() -> Console:
-    return Console(highlight=False, soft_wrap=True)
+    return Terminal(highlight=False, soft_wrap=True)
 
 
 def _require_writable(file: Path | None, suffix: str) -> None:

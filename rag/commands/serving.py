@@ -4,8 +4,7 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
+from ingest.terminal import Terminal
 from rag.commands.common import Commands, Parents, print_json
 from rag.config import RagConfig
 from rag.errors import RagError
@@ -52,7 +51,7 @@ def _doctor(options: argparse.Namespace, config: RagConfig) -> int:
     if options.json:
         print_json({"ok": all(finding.is_ok for finding in findings), "findings": [f.to_json() for f in findings]})
     else:
-        out = Console(highlight=False)
+        out = Terminal(highlight=False)
         for finding in findings:
             mark = "[green]ok  [/]" if finding.is_ok else "[red]FAIL[/]"
             out.print(mark, end=" ")

@@ -1,6 +1,7 @@
 """`rag chat` through a pipe: numbered sources, verdicts, follow-ups, its own commands, and what fails."""
 
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -35,9 +36,9 @@ def talk(tmp_path, fake_embedder, monkeypatch, capsys):
     generator = Two()
     engine = build_engine(build_store(tmp_path, folder, fake_embedder), fake_embedder, generator)
 
-    def run(*lines, types=()):
+    def run(*lines, types=(), policy="strict"):
         monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(lines) + "\n"))
-        status = chat(engine, Filters(types=types))
+        status = chat(replace(engine, policy=policy), Filters(types=types))
         said = capsys.readouterr()
         return status, said.out, said.err, generator
 
@@ -53,6 +54,11 @@ def test_claims_come_with_numbers_and_a_source_opens_at_its_words(talk):
     assert ">>>The hotel limit in Madrid is 140 euros per night<<<" in out
     assert "A dinner may cost" in out and "\x1b" not in out, "what a document holds does not steer the terminal"
     assert "Sources go from 1 to 2" in out and "never asked" not in out
+
+
+def test_an_answer_that_nobody_checked_says_so(talk):
+    assert "NOT CHECKED" not in talk(QUESTION)[1]
+    assert "NOT CHECKED" in talk(QUESTION, policy="off")[1]
 
 
 def test_a_follow_up_knows_what_was_said_until_a_new_conversation(talk):

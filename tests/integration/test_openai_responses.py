@@ -100,6 +100,25 @@ def test_what_a_search_shows_besides_the_answer_is_in_the_audit_log(build, is_st
     assert {entry["action"]: entry["documents"] for entry in map(json.loads, log)}["search"] == ["travel.md"]
 
 
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({"input": [{"role": "user", "content": 7}]}, "input"),
+        ({"input": [{"role": "user" * 20, "content": "x"}]}, "input"),
+        ({"input": [{"role": ["user"], "content": "x"}]}, "input"),
+        ({"input": [{"role": "user", "content": ["x"]}]}, "input"),
+        ({"input": [{"role": "user", "content": "x"}, {"type": "function_call_output", "call_id": "1", "output": 4}]}, "input"),
+        ({"input": [{"role": "user", "content": "x"}, {"type": "function_call_output", "call_id": 1, "output": "4"}]}, "input"),
+        ({"input": "x", "tool_choice": {"type": "allowed_tools", "tools": 3}}, None),
+    ],
+)
+def test_what_is_not_as_openai_sends_it_breaks_nothing(build, body, named):
+    reply = build().call("POST", "/v1/responses", json=body)
+    assert reply.status_code == (400 if named else 200), reply.text
+    if named:
+        assert reply.json()["error"]["param"] == named
+
+
 def test_a_conversation_goes_on_from_a_response_that_was_kept(build, connect):
     generator = Recording(CLAIMS[:1])
     with running(build(generator)) as address:

@@ -450,9 +450,9 @@ def test_what_is_no_answer_object_is_refused_by_name(case, change, named):
 
 def test_an_object_that_is_nested_without_end_is_refused(case):
     kept = case.ask()
-    kept["more"] = "x"
+    kept["withheld"] = "x"
     for _ in range(10_000):
-        kept["more"] = [kept["more"]]
+        kept["withheld"] = [kept["withheld"]]
     with pytest.raises(InputError, match="nested"):
         case.verify(kept)
 

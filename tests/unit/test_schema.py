@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag.errors import SchemaError
 from rag.schema import fitted, make_schema
 from rag.values import cut_down, escaped_chars, leaves, parsed_json, pointer, statement, unescaped, written
 
@@ -55,6 +56,32 @@ def test_references_still_resolve_in_the_wrapped_schema():
     assert wrapped.is_valid({"answer": None, "citations": []})
     assert not wrapped.is_valid({"answer": {"name": "a", "city": "x"}, "citations": []})
     assert not wrapped.is_valid({"answer": {"name": "a", "more": {"city": 1}}, "citations": []})
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "additionalProperties": {"type": "string"}},
+        {"properties": {"a": {"items": {"patternProperties": {"^x": {"type": "number"}}}}}},
+        {"$ref": "#/$defs/m", "$defs": {"m": {"additionalProperties": {"type": "string"}}}},
+    ],
+)
+def test_a_schema_whose_answers_could_never_be_checked_is_refused_at_once(schema):
+    with pytest.raises(SchemaError, match="names of properties"):
+        make_schema(schema)
+    assert make_schema(schema, with_maps=True).is_kept({})
+
+
+def test_a_property_may_have_the_name_of_a_keyword():
+    named = {"properties": {"additionalProperties": {"type": "string"}}, "additionalProperties": {"type": "string"}}
+    assert make_schema(named).is_kept({"additionalProperties": "x"})
+
+
+def test_an_anchor_still_resolves_in_the_wrapped_schema():
+    schema = {"properties": {"city": {"$ref": "#town"}}, "$defs": {"t": {"$anchor": "town", "enum": ["Rome"]}}}
+    wrapped = jsonschema_rs.validator_for(dict(make_schema(schema).wrapped))
+    assert wrapped.is_valid({"answer": {"city": "Rome"}, "citations": []})
+    assert not wrapped.is_valid({"answer": {"city": "Oslo"}, "citations": []})
 
 
 def test_a_schema_dictates_what_it_leaves_no_choice_in():

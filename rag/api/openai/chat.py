@@ -141,7 +141,7 @@ async def complete(body: Chat, request: Request, caller: Asker, services: Wired)
     with_usage = bool(body.stream_options and body.stream_options.include_usage)
     completion = _Completion(services, with_usage, may_call=besides.offer is not None)
     if not body.stream:
-        return JSONResponse(completion.whole(await services.work.run(request, lambda stop: list(work(stop)))))
+        return JSONResponse(await services.work.run(request, lambda stop: completion.whole(list(work(stop)))))
     parts = services.work.stream(request, work)
     await anext(parts)  # before this there is no turn, and the refusal is to be a status of its own
     events = _events(parts, completion, caller)

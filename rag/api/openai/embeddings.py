@@ -4,6 +4,7 @@ import base64
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
 from rag.api.auth import Asker
@@ -52,7 +53,7 @@ async def embed(body: Texts, request: Request, caller: Asker, services: Wired) -
     vectors = await services.work.run(request, lambda stop: encode(texts))
     refuse(body.dimensions not in (None, vectors.shape[1]), "dimensions", f"vectors have {vectors.shape[1]}")
     rows = (_as_base64(row) if body.encoding_format == "base64" else row.tolist() for row in vectors)
-    n = sum(n_tokens(services, text) for text in texts)
+    n = await run_in_threadpool(lambda: sum(n_tokens(services, text) for text in texts))
     return {
         "object": "list",
         "data": [{"object": "embedding", "index": index, "embedding": row} for index, row in enumerate(rows)],

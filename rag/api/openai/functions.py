@@ -95,7 +95,10 @@ def _choice(choice: Any) -> tuple[str, list[str] | None]:
     if kind == "function" and isinstance(inner, dict):
         return "required", [str(inner.get("name"))]
     if kind == "allowed_tools" and isinstance(inner, dict):
-        named = [str(tool.get("name")) for tool in _functions(inner.get("tools") or ()) if isinstance(tool, dict)]
+        tools = inner.get("tools")
+        named = [
+            str(tool.get("name")) for tool in _functions(tools if isinstance(tools, list) else ()) if isinstance(tool, dict)
+        ]
         return ("required" if inner.get("mode") == "required" else "auto"), named
     refuse(kind != "file_search", "tool_choice", "there is no such choice")
     return "none", None  # the documents are always searched
@@ -122,7 +125,9 @@ def _tool(function: Any) -> Tool:
         why = "its name is not 1 to 64 letters, digits, `_` and `-`. Give it such a name."
         raise ApiError("unsupported", f"cannot take function `{str(name)[:64]}`: {why}", param="tools")
     try:
-        schema = make_schema(function.get("parameters") or {"type": "object", "properties": {}}, f"of function `{name}`")
+        schema = make_schema(
+            function.get("parameters") or {"type": "object", "properties": {}}, f"of function `{name}`", with_maps=True
+        )
     except SchemaError as error:
         raise ApiError("schema", str(error), param="tools") from error
     return Tool(name, str(function.get("description") or ""), schema)

@@ -8,7 +8,10 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from pydantic import ValidationError
+
 from rag.answers import Call
+from rag.api.errors import ApiError
 from rag.api.openai.asked import Message
 
 CALL, RESULT = "function_call", "function_call_output"
@@ -43,7 +46,10 @@ def messages_of(turns: Sequence[tuple[str, str]]) -> Iterator[Message]:
 
 
 def messages_of_items(items: Sequence[dict[str, Any]]) -> Iterator[Message]:
-    """The items of a response's input that are messages, calls, or results of calls; nobody but a user asks."""
+    """The items of a response's input that are messages, calls, or results of calls; nobody but a user asks.
+
+    Raises: ApiError when one is not as it must be.
+    """
     told = [item for item in items if item.get("type", "message") in ("message", CALL, RESULT)]
     for kind, group in itertools.groupby(told, key=lambda item: item.get("type", "message")):
         if kind == CALL:
@@ -51,7 +57,7 @@ def messages_of_items(items: Sequence[dict[str, Any]]) -> Iterator[Message]:
         elif kind == RESULT:
             yield from (_result(item) for item in group)
         else:
-            yield from (Message(role=str(item.get("role")), content=_content(item.get("content"))) for item in group)
+            yield from (_message(role=item.get("role"), content=item.get("content")) for item in group)
 
 
 def tool_call(call: Call) -> dict[str, Any]:
@@ -82,8 +88,15 @@ def _tool_call(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _result(item: dict[str, Any]) -> Message:
-    return Message(role="tool", tool_call_id=str(item.get("call_id")), content=_content(item.get("output")))
+    return _message(role="tool", tool_call_id=item.get("call_id"), content=item.get("output"))
 
 
-def _content(content: Any) -> Any:
-    return content if isinstance(content, str) else [part for part in content or [] if isinstance(part, dict)]
+def _message(**fields: Any) -> Message:
+    try:
+        return Message(**fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = f"`{'.'.join(map(str, first['loc']))}` of a {fields['role'] if fields['role'] == 'tool' else 'message'}"
+        raise ApiError(
+            "unsupported", f"cannot read {what}: {first['msg']}. Send what OpenAI's API takes.", param="input"
+        ) from error

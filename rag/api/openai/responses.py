@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import Field
 from starlette.responses import Response
@@ -189,6 +190,21 @@ _ERRORS = responses(
 )
 async def respond(body: Ask, request: Request, caller: Asker, services: Wired) -> Response:
     """Answer what the user asked last. `instructions` are repeated; they do not change how that is done."""
+    work = await run_in_threadpool(_prepared, body, request, caller, services)  # reads the database and the store
+    if not body.stream:
+        await services.work.run(request, lambda stop: list(work.run(stop)))
+        return JSONResponse(work.reply.whole())
+    parts = services.work.stream(request, work.run)
+    await anext(parts)  # before this there is no turn, and the refusal is to be a status of its own
+    events = _events(parts, EventWriter(work.reply), caller)
+    return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+def _prepared(body: Ask, request: Request, caller: Caller, services: Services) -> _Work:
+    """What is to be done for a body.
+
+    Raises: ApiError when it cannot be; QuestionError; SchemaError.
+    """
     body.require_possible()
     previous = body.previous_response_id
     before = _kept(previous, services, caller, "previous_response_id") if previous else None
@@ -198,7 +214,7 @@ async def respond(body: Ask, request: Request, caller: Asker, services: Wired) -
     query = body.query(messages, body.reasoning.effort if body.reasoning else None, schema, services)
     with_results, with_urls = _RESULTS in (body.include or []), body.citations == "url"
     reply = Reply(new_id("resp_"), int(time.time()), query.question, body.echo(), with_results, with_urls)
-    work = _Work(
+    return _Work(
         services,
         caller,
         query.model_copy(update={"top_k": body.top()}),
@@ -209,13 +225,6 @@ async def respond(body: Ask, request: Request, caller: Asker, services: Wired) -
         before,
         body.store is not False,
     )
-    if not body.stream:
-        await services.work.run(request, lambda stop: list(work.run(stop)))
-        return JSONResponse(reply.whole())
-    parts = services.work.stream(request, work.run)
-    await anext(parts)  # before this there is no turn, and the refusal is to be a status of its own
-    events = _events(parts, EventWriter(reply), caller)
-    return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
 @router.get(
