@@ -12,6 +12,15 @@ from typing import Any, Literal
 Verdict = Literal["supported", "contradicted", "not_enough"]
 # What becomes of claims that the check does not support: repaired and withheld, shown with a mark; or nothing is checked.
 Policy = Literal["strict", "mark", "off"]
+# Why a claim has its verdict: the checker's word for it, for users and programs (see `Judgement`).
+Reason = Literal[
+    "supported", "uncited", "unresolved_marker", "number", "date", "name", "quotation", "negation", "modality", "scope",
+    "comparison", "low_support", "no_source", "unchecked", "uncheckable", "address", "incomplete",
+]  # fmt: skip
+# Why there is no answer.
+Silence = Literal["no_evidence", "nothing_retrieved", "low_confidence", "generator_failed"]
+# What was done instead of answering as usual.
+Instead = Literal["fallback_quotes", "called", "generator_failed"]
 
 
 @dataclass(frozen=True)
@@ -99,7 +108,7 @@ class Judgement:
 
     verdict: Verdict
     score: float
-    reason: str
+    reason: Reason
     detail: str = ""
     unsupported_spans: tuple[tuple[int, int], ...] = ()
     evidence: tuple[tuple[int, int, int, float], ...] = ()
@@ -121,7 +130,7 @@ class Claim:
     citations: tuple[Citation, ...] = ()
     verdict: Verdict = "not_enough"
     score: float = 0.0
-    reason: str = "uncited"
+    reason: Reason = "uncited"
     detail: str = ""
     unsupported_spans: tuple[tuple[int, int], ...] = ()
     context: str = ""
@@ -192,7 +201,7 @@ class Answer:
     question: str
     text: str
     abstained: bool = False
-    reason: str | None = None
+    reason: Silence | Instead | None = None
     claims: tuple[Claim, ...] = ()
     withheld: tuple[Claim, ...] = ()
     passages: tuple[Passage, ...] = ()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import InputError
+from rag.values import is_text
 
 # Source: the MTRAG benchmark. What is underspecified calls for a question back, which counts as no answer.
 _ANSWERABILITY = {"ANSWERABLE": True, "PARTIAL": True, "UNANSWERABLE": False, "UNDERSPECIFIED": False}
@@ -154,19 +155,10 @@ def _lines(text: str, file: Path) -> Iterator[tuple[int, dict[str, Any] | InputE
             continue
         if not isinstance(value, dict):
             yield number, InputError(f"line {number} of `{file}` is no JSON object. Write one a line.")
-        elif "\\u" in line and not _is_text(value):
+        elif "\\u" in line and not is_text(value):
             yield number, InputError(f"line {number} of `{file}` holds half a character (a lone surrogate). Correct it.")
         else:
             yield number, value
-
-
-def _is_text(value: Any) -> bool:
-    """False where a string has half of an escaped pair: it cannot be written, and no model reads it."""
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _job(line: dict[str, Any], number: int) -> Job | InputError:

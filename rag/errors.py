@@ -1,13 +1,14 @@
 """Errors of search, answering and checking that may be shown to a user; anything else is a bug and keeps its traceback.
 
 RagError
-├── QuestionError      the question is empty or too long
+├── QuestionError      the question is empty, too long or no text
 ├── SchemaError        the JSON Schema of an answer cannot be used, or no generator here writes JSON
 ├── InputError         a batch file or a pair in it is not in the documented form
 ├── GeneratorError     the generator cannot be used as it is configured
 │   └── GeneratorUnavailable   it gives no draft this time: down, slow, overloaded, broken off, not to be understood
 ├── CheckerError       the check cannot run (its claims count as not supported)
 ├── AccessError        the accounts or the access rules cannot be read or changed
+│   ├── StateError     the server's own files cannot be used
 │   └── LoginError     who somebody is was not proved
 ├── PageError          an image of a page cannot be made
 ├── CalibrationError   a threshold cannot be calibrated with what was given
@@ -23,7 +24,7 @@ class RagError(Exception):
 
 
 class QuestionError(RagError):
-    """The question is empty or too long."""
+    """The question is empty, too long or no text."""
 
 
 class SchemaError(RagError):
@@ -61,6 +62,10 @@ class CheckerError(RagError):
 
 class AccessError(RagError):
     """Accounts or access rules cannot be read, or not be changed as was asked."""
+
+
+class StateError(AccessError):
+    """The server's own files cannot be used: whoever asked did nothing wrong."""
 
 
 class LoginError(AccessError):

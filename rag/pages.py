@@ -37,10 +37,11 @@ _LOCK = threading.Lock()  # PDFium is not made for several threads
 
 @dataclass(frozen=True)
 class PageImage:
-    """A PNG, and how many places on it are marked: none if the words were not found."""
+    """A PNG, how many places on it are marked (none if the words were not found), and how many pages the document has."""
 
     png: bytes
     n_marks: int
+    n_pages: int
 
 
 def original(state: FileState, manifest: Manifest) -> bytes:
@@ -83,8 +84,9 @@ def page_image(data: bytes, document: Document, number: int, span: tuple[int, in
     with _LOCK:
         try:
             with pypdfium2.PdfDocument(data) as pdf:
-                if not 1 <= number <= len(pdf):
-                    raise PageError(f"cannot show page {number} of `{document.name}`: it has {len(pdf)} pages.")
+                n_pages = len(pdf)
+                if not 1 <= number <= n_pages:
+                    raise PageError(f"cannot show page {number} of `{document.name}`: it has {n_pages} pages.")
                 page = pdf[number - 1]
                 scale = min(scale, _MAX_SIDE / max(*page.get_size(), 1.0))
                 bitmap = page.render(scale=scale, rev_byteorder=True, prefer_bgrx=False)
@@ -97,7 +99,7 @@ def page_image(data: bytes, document: Document, number: int, span: tuple[int, in
     for left, top, right, bottom in rectangles:
         part = pixels[top:bottom, left:right]
         part[:] = (part.astype(np.uint16) * _MARK // 255).astype(np.uint8)
-    return PageImage(_png(pixels), len(rectangles))
+    return PageImage(_png(pixels), len(rectangles), n_pages)
 
 
 def _spoken(document: Document, number: int, span: tuple[int, int] | None) -> tuple[str, float]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
 from ingest.analysis import detect_language
-from rag.answers import Answer, Claim, Policy
+from rag.answers import Answer, Claim, Policy, Silence
 from rag.calling import called, drafted
 from rag.checker.check import Checker
 from rag.comparison import with_contradictions, with_suggestions
@@ -334,7 +334,7 @@ def _is_quoter(engine: Engine) -> bool:
     return isinstance(engine.generator, QuoteGenerator)
 
 
-def _abstain(engine: Engine, considered: Considered, reason: str, min_confidence: float | None) -> Answer:
+def _abstain(engine: Engine, considered: Considered, reason: Silence, min_confidence: float | None) -> Answer:
     base = considered.base
     if base.reason == "generator_failed":  # that the documents do not say is more than is known then
         told = replace(base, text=message("no_json" if base.schema else "failed", base.language), abstained=True)

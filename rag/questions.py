@@ -9,6 +9,7 @@ from rag.errors import QuestionError
 from rag.retriever import Filters
 from rag.schema import AnswerSchema
 from rag.tools import Offer, Result
+from rag.values import is_text
 
 # A follow-up with fewer content words than this cannot be searched by itself ("And in Spain?").
 _MIN_STANDALONE_TERMS = 3
@@ -43,9 +44,11 @@ class Options:
 def checked_question(question: str, max_chars: int) -> str:
     """Return the question trimmed.
 
-    Raises: QuestionError when it is empty or longer than `max_chars`.
+    Raises: QuestionError when it is empty, longer than `max_chars`, or holds half of a surrogate pair.
     """
     question = question.strip()
+    if not is_text(question):
+        raise QuestionError("cannot answer the question: it holds half a character (a lone surrogate). Correct it.")
     if not any(character.isalnum() for character in question):
         raise QuestionError("cannot answer an empty question: there is no word in it. Ask in words.")
     if len(question) > max_chars:

@@ -28,8 +28,18 @@ def parsed_json(text: str) -> Any:
         raise ValueError("it is nested too deeply") from error
     if depth_of(value) > MAX_DEPTH:
         raise ValueError("it is nested too deeply")
-    json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    if not is_text(value):
+        raise ValueError("it holds half a character (a lone surrogate)")
     return value
+
+
+def is_text(value: Any) -> bool:
+    """False where a string in a JSON value has half of an escaped pair: it cannot be written, and no model reads it."""
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def leaves(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:

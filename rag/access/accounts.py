@@ -15,7 +15,7 @@ from typing import Any, cast
 from rag.access.database import Database
 from rag.access.passwords import digest, hash_password, is_password, is_secret, new_secret
 from rag.access.principals import LOCAL, SCOPES, How, Principal, Scope
-from rag.errors import AccessError
+from rag.errors import AccessError, StateError
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
 _KEY = re.compile(r"rag_([0-9a-f]{12})_([\w-]{43})")
@@ -164,7 +164,7 @@ class Accounts:
 
         What the user uploaded stays, in a folder that is no longer the name's.
 
-        Raises: AccessError when there is none of that name, or the uploads cannot be set aside.
+        Raises: AccessError when there is none of that name; StateError when the uploads cannot be set aside.
         """
         self._require_user("remove", name, "delete from users where name = ?", (name,))
         with self._database.open() as db:  # else they would be those of the next user of this name
@@ -178,7 +178,7 @@ class Accounts:
             if uploads.is_dir():
                 uploads.rename(uploads.with_name(f"{name}@{_now().replace(':', '')}"))
         except OSError as error:
-            raise AccessError(
+            raise StateError(
                 f"cannot set aside `{uploads}`: {error.strerror}. Rename it before the name is used again."
             ) from error
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rag.errors import AccessError
+from rag.errors import StateError
 
 _SCHEMA = """
 create table if not exists keys (
@@ -64,7 +64,7 @@ class Database:
     def open(self) -> Iterator[sqlite3.Connection]:
         """A connection whose changes are all written at the end, or none.
 
-        Raises: AccessError when the file cannot be used.
+        Raises: StateError when the file cannot be used.
         """
         try:
             connection = self._connection()
@@ -73,7 +73,7 @@ class Database:
         except (sqlite3.DatabaseError, OSError) as error:
             if isinstance(error, sqlite3.IntegrityError):
                 raise
-            raise AccessError(
+            raise StateError(
                 f"cannot use the server's database `{self._file}`: {error}. Check its permissions and the disk."
             ) from error
 

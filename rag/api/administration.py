@@ -13,7 +13,7 @@ from rag.api.auth import Admin, Caller
 from rag.api.bodies import Body
 from rag.api.errors import GUARDED, ApiError, responses
 from rag.api.services import Wired
-from rag.errors import AccessError
+from rag.errors import AccessError, StateError
 
 router = APIRouter(tags=["Administration"])
 
@@ -134,6 +134,8 @@ def _told(services: Wired, caller: Caller, action: str) -> Iterator[None]:
     services.audit.write(caller.principal, action[:200], caller.request_id)
     try:
         yield
+    except StateError:
+        raise
     except AccessError as error:
         raise ApiError("input", str(error)) from error
 

@@ -77,7 +77,7 @@ def build_app(services: Services) -> FastAPI:
             allow_origins=list(services.config.server.origins),
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "X-CSRF-Token", "X-Request-ID"],
-            expose_headers=["X-Request-ID", "X-Marks", "X-Page", "Retry-After", "ETag"],
+            expose_headers=["X-Request-ID", "X-Marks", "X-Page", "X-Pages", "Retry-After", "ETag"],
         )
     app.add_middleware(Manners, services=services)
     return app

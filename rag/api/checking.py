@@ -3,11 +3,12 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from rag.api import examples
 from rag.api.auth import Asker
 from rag.api.bodies import Body as Strict
+from rag.api.bodies import whole
 from rag.api.errors import GUARDED, responses
 from rag.api.services import Wired
 from rag.checker.check import check_answer
@@ -58,7 +59,7 @@ async def verify(
     request: Request,
     caller: Asker,
     services: Wired,
-    answer: Annotated[dict[str, Any], Body(description="an answer object, as POST /query gave it out")],
+    answer: Annotated[dict[str, Any], AfterValidator(whole), Body(description="an answer object, as POST /query gave it out")],
 ) -> dict[str, Any]:
     """Say of every claim and citation whether it still stands, as `rag verify` does.
 

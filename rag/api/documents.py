@@ -126,7 +126,10 @@ def text(document: Name, request: Request, caller: Reader, services: Wired, star
     response_class=Response,
     responses=responses(*GUARDED, "not_found", "source_changed", "page")
     | {
-        200: {"description": "PNG; header `X-Marks` counts the places that are marked", "content": {"image/png": {}}},
+        200: {
+            "description": "PNG; header `X-Marks` counts the places that are marked, `X-Pages` the pages of the document",
+            "content": {"image/png": {}},
+        },
         304: {"description": "the image is as it was"},
     },
 )
@@ -154,7 +157,7 @@ def page(
     span = (start, end) if start is not None and end is not None and start < end else None
     services.audit.write(caller.principal, "page", caller.request_id, [document])
     image: PageImage = page_image(data, stored, number, span, scale)
-    headers = {**_kept(tag), "X-Marks": str(image.n_marks), "X-Page": str(number)}
+    headers = {**_kept(tag), "X-Marks": str(image.n_marks), "X-Page": str(number), "X-Pages": str(image.n_pages)}
     return Response(image.png, media_type="image/png", headers=headers)
 
 

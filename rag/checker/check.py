@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import Any
 
-from rag.answers import Judgement, Verdict
+from rag.answers import Judgement, Reason, Verdict
 from rag.checker.entailment import CrossEncoderSupport
 from rag.checker.evidence import Evidence, Source, squeeze
 from rag.checker.gates import Finding, find_misses
@@ -20,7 +20,6 @@ from rag.checker.turned import find_turned
 from rag.citations import DraftClaim, parse_answer
 from rag.errors import CheckerError
 
-_REASONS = {"identifier": "name"}
 _KEPT_SOURCES = 64
 _VERBATIM_SCORE = 0.99
 _MIN_VERBATIM_WORDS = 3
@@ -124,7 +123,7 @@ class _Case:
             first = min(self.findings, key=lambda finding: not self._contradicts(finding))
             verdict: Verdict = "contradicted" if self._contradicts(first) else "not_enough"
             spans = _merged([*((f.start, f.end) for f in self.findings), *support.unsupported])
-            reason = _REASONS.get(first.kind, first.kind)
+            reason: Reason = "name" if first.kind == "identifier" else first.kind
             return Judgement(verdict, min(score, 0.98 * threshold), reason, first.missed, spans, evidence)
         if score < threshold or not evidence:
             spans = _merged(support.unsupported) or self._uncovered()

@@ -1,6 +1,6 @@
 // For administrators: who may use the server. Names of groups are those of the access rules.
 
-import { call } from "./api.js";
+import { call, problemOf } from "./api.js";
 import { confirmed, shown } from "./dialog.js";
 import { el } from "./dom.js";
 import { t } from "./i18n.js";
@@ -11,13 +11,13 @@ const words = (text) => text.split(",").map((word) => word.trim()).filter(Boolea
 
 // `draw` shows the whole page anew, after something was changed.
 export function accounts({ users, keys }, draw) {
-  const told = el("p", { class: "problem", role: "alert" });
+  const problem = el("p", { class: "problem", role: "alert" });
   const act = async (does) => {
-    told.textContent = "";
+    problem.textContent = "";
     try {
       if ((await does()) !== false) await draw();
     } catch (error) {
-      told.textContent = error.status ? error.message : t("offline");
+      problem.textContent = problemOf(error);
     }
   };
   const valid = keys.filter((key) => !key.revoked);
@@ -30,7 +30,7 @@ export function accounts({ users, keys }, draw) {
     el("h2", { text: t("keys") }),
     table(valid, (key) => el("span", { text: [key.scopes.join(", "), key.user, ...key.groups].filter(Boolean).join(" · ") }), (key) => ending("revoke", key.name, "keys", act)),
     newKey(users, act),
-    told,
+    problem,
     groups([...users, ...valid]),
   );
 }

@@ -1,6 +1,6 @@
 // What can be done with an answer: copy it, print it, say what one thinks of it.
 
-import { call } from "./api.js";
+import { call, problemOf } from "./api.js";
 import { place } from "./citations.js";
 import { el } from "./dom.js";
 import { t } from "./i18n.js";
@@ -65,7 +65,7 @@ async function give(turn, rating, comment, told) {
     told.textContent = t("thanks");
     return true;
   } catch (error) {
-    told.textContent = error.message;
+    told.textContent = problemOf(error);
     return false;
   }
 }

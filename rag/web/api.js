@@ -1,5 +1,7 @@
 // The routes of the server, relative to the page, so that it works behind any prefix.
 
+import { t } from "./i18n.js";
+
 let csrf = null;
 
 export class ApiError extends Error {
@@ -10,6 +12,9 @@ export class ApiError extends Error {
     this.requestId = error.request_id;
   }
 }
+
+// What to show of an error: what the server said, or that it cannot be reached.
+export const problemOf = (error) => (error.status ? error.message : t("offline"));
 
 function address(path, params = {}) {
   const url = new URL(path, document.baseURI);
@@ -49,7 +54,7 @@ export async function call(method, path, options) {
 
 export async function image(params, signal) {
   const response = await send("GET", "documents/page", { params, signal });
-  return { marks: Number(response.headers.get("x-marks")), url: URL.createObjectURL(await response.blob()) };
+  return { marks: Number(response.headers.get("x-marks")), pages: Number(response.headers.get("x-pages")), url: URL.createObjectURL(await response.blob()) };
 }
 
 export async function figures() {

@@ -1,14 +1,16 @@
 // Start the page: who is asking, which view is open, and what belongs to none of them.
 
-import { logIn, logOut, session } from "./api.js";
+import { logIn, logOut, session, problemOf } from "./api.js";
 import { openConversation, startAsking, tellHoldings } from "./asking.js";
 import { unpeek } from "./citations.js";
 import { refresh, startConversations } from "./conversations.js";
 import { openDocuments, startDocuments } from "./documents.js";
 import { byId } from "./dom.js";
-import { switchLanguage, t, translate } from "./i18n.js";
+import { switchLanguage, translate } from "./i18n.js";
 import { openOverview } from "./overview.js";
 import { closeSource } from "./source.js";
+
+let last = null; // the name of who was here before
 
 function route() {
   const [, view, id] = /^#\/(c|documents|overview)?\/?(.*)$/.exec(location.hash) ?? [];
@@ -23,8 +25,16 @@ function route() {
   if (name === "documents") openDocuments();
   else if (name === "overview") openOverview();
   else {
-    openConversation(id ? decodeURIComponent(id) : null);
+    openConversation(id ? decoded(id) : null);
     byId("question").focus({ preventScroll: true });
+  }
+}
+
+function decoded(id) {
+  try {
+    return decodeURIComponent(id);
+  } catch {
+    return id; // a broken link, which the server then knows nothing of
   }
 }
 
@@ -43,6 +53,7 @@ function keys(event) {
 }
 
 async function begin(who) {
+  last = who.user;
   byId("login").hidden = true;
   byId("shell").hidden = false;
   const may = (scope) => who.scopes.includes("admin") || who.scopes.includes(scope);
@@ -61,6 +72,31 @@ function askWho() {
   byId("user").focus();
 }
 
+async function leave() {
+  try {
+    await logOut();
+  } catch (error) {
+    if (error.status !== 401) {
+      byId("trouble").textContent = problemOf(error);
+      byId("trouble").hidden = false;
+      return;
+    }
+  }
+  location.assign("./");
+}
+
+async function enter() {
+  try {
+    const who = await logIn(byId("user").value, byId("password").value);
+    // A page of one's own: nothing that somebody else saw, wrote or had open remains.
+    if (last !== null && last !== who.user) location.replace("./");
+    else await begin(who);
+    byId("password").value = byId("login-error").textContent = "";
+  } catch (error) {
+    byId("login-error").textContent = problemOf(error);
+  }
+}
+
 async function start() {
   translate(document);
   startAsking();
@@ -70,25 +106,17 @@ async function start() {
   byId("main").addEventListener("click", () => menu(false));
   byId("main").addEventListener("scroll", unpeek, { passive: true });
   byId("to-login").addEventListener("click", () => { askWho(); byId("login-back").hidden = false; });
-  byId("log-out").addEventListener("click", async () => { await logOut(); location.assign("./"); });
+  byId("log-out").addEventListener("click", leave);
   document.addEventListener("keydown", keys);
   window.addEventListener("hashchange", route);
   window.addEventListener("signed-out", askWho);
-  byId("login-form").addEventListener("submit", async (event) => {
-    event.preventDefault();
-    try {
-      const who = await logIn(byId("user").value, byId("password").value);
-      byId("password").value = byId("login-error").textContent = "";
-      await begin(who);
-    } catch (error) {
-      byId("login-error").textContent = error.message || t("unreachable");
-    }
-  });
+  window.addEventListener("pageshow", (event) => event.persisted && location.reload()); // "back" after a log out
+  byId("login-form").addEventListener("submit", (event) => { event.preventDefault(); enter(); });
   try {
     await begin(await session());
   } catch (error) {
     askWho();
-    if (error.status !== 401) byId("login-error").textContent = error.status ? error.message : t("unreachable");
+    if (error.status !== 401) byId("login-error").textContent = problemOf(error);
   }
 }
 

@@ -1,7 +1,7 @@
 // The view where questions are asked: the conversation that is open, the field for the next question, its filters.
 
-import { ApiError, ask, call } from "./api.js";
-import { byId, el } from "./dom.js";
+import { ApiError, ask, call, problemOf } from "./api.js";
+import { byId, el, points } from "./dom.js";
 import { count, t } from "./i18n.js";
 import { closeSource } from "./source.js";
 import { Turn } from "./turn.js";
@@ -27,7 +27,7 @@ export async function openConversation(id) {
       found.turns.forEach((said, index) => byId("turns").append(kept(said, index).node));
       byId("turns").lastElementChild?.scrollIntoView({ block: "start" });
     } catch (error) {
-      byId("turns").replaceChildren(el("p", { class: "problem", text: error.status === 404 ? t("noConversation") : error.message || t("unreachable") }));
+      byId("turns").replaceChildren(el("p", { class: "problem", text: error.status === 404 ? t("noConversation") : problemOf(error) }));
     }
   }
   dress();
@@ -44,8 +44,8 @@ function dress() {
   byId("welcome").hidden = !isNew;
   byId("head").hidden = !open.id || !open.title;
   byId("conversation-menu").classList.toggle("is-foreign", open.is_own === false);
-  byId("conversation-note").hidden = open.is_own !== false;
-  byId("conversation-note").textContent = open.is_own === false ? t("foreign") : "";
+  byId("conversation-note").hidden = open.is_own !== false && !open.isCarriedOn;
+  byId("conversation-note").textContent = open.is_own === false ? t("foreign") : open.isCarriedOn ? t("carriedOn") : "";
   byId("conversation-title").textContent = open.title;
   byId("conversation-title").classList.toggle("unseen", open.title === open.turns[0]?.question);
   byId("question").placeholder = t(isNew ? "askHint" : "askNext");
@@ -65,7 +65,7 @@ const before = (index) =>
     .flatMap((said) => [{ role: "user", text: said.question }, ...(said.answer ? [{ role: "assistant", text: said.answer.text }] : [])]);
 
 export function filters() {
-  const list = (id) => byId(id).value.split(",").map((value) => value.trim()).filter(Boolean);
+  const list = (id) => byId(id).value.split(/(?<!\[),|,(?!\])/).map((value) => value.trim()).filter(Boolean);
   const day = (id) => byId(id).value || null;
   return {
     documents: list("filter-folder"),
@@ -76,8 +76,10 @@ export function filters() {
   };
 }
 
+// In the field the names are globs with commas between them: what is special there is put in brackets.
 export function limitTo(folder) {
-  byId("filter-folder").value = folder;
+  const name = folder.replace(/[*?[,]/g, "[$&]");
+  byId("filter-folder").value = name.endsWith(":") ? `${name}*` : `${name}/*`;
   nameFilters();
 }
 
@@ -106,9 +108,9 @@ async function submit(question) {
   let answer = null;
   let problem = null;
   try {
-    const isForeign = mine.is_own === false; // what is asked there begins a conversation of one's own, which knows what was said
-    if (!mine.id || isForeign) Object.assign(mine, await call("POST", "conversations", { json: { title: question.slice(0, 200) } }), { turns: mine.turns });
-    await ask({ question, conversation: mine.id, ...limits, ...(isForeign && { turns }) }, (kind, data) => {
+    const isForeign = mine.is_own === false; // what is asked there begins a conversation of one's own, and knows what was said
+    if (!mine.id || isForeign) Object.assign(mine, await call("POST", "conversations", { json: { title: points(question).slice(0, 200).join("") } }), { turns: mine.turns, isCarriedOn: isForeign, carried: isForeign ? turns : [] });
+    await ask({ question, conversation: mine.id, ...limits, turns: mine.carried ?? [] }, (kind, data) => {
       if (kind === "status") shown.stage(data.stage);
       else if (kind === "claim") shown.claim(data);
       else if (kind === "answer") answer = data;
@@ -121,17 +123,20 @@ async function submit(question) {
   busy(false);
   if (answer) {
     shown.finish(answer, { isNew: true, nearest: { ...limits, turns } });
+    mine.carried = []; // the server keeps what is said from here on, and only that
     mine.turns.push({ question, answer, changed: [] });
   } else {
     const retry = () => { shown.node.remove(); submit(question); };
     shown.fail(why(problem, shown, signal.aborted), retry);
-    if (!byId("question").value) byId("question").value = question;
+    if (open === mine && !byId("question").value) byId("question").value = question;
     fit();
   }
   if (open === mine) {
-    if (mine.id) history.replaceState(null, "", `#/c/${mine.id}`);
     dress();
-    byId("question").focus({ preventScroll: true });
+    if (!byId("view-ask").hidden) {
+      if (mine.id) history.replaceState(null, "", `#/c/${mine.id}`);
+      byId("question").focus({ preventScroll: true });
+    }
   }
   window.dispatchEvent(new Event("asked"));
 }

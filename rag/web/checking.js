@@ -1,6 +1,6 @@
 // "How was this checked?": verdicts, scores and reasons of every claim, the receipt, and the check made again today.
 
-import { call } from "./api.js";
+import { call, problemOf } from "./api.js";
 import { el } from "./dom.js";
 import { language, t } from "./i18n.js";
 
@@ -62,7 +62,7 @@ function again(answer) {
         const { status, problems } = await call("POST", "verify", { json: answer });
         result.textContent = [t(`now_${status}`), ...problems].join(" ");
       } catch (error) {
-        result.textContent = error.message;
+        result.textContent = problemOf(error);
       }
       button.disabled = false;
     },

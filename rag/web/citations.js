@@ -1,7 +1,7 @@
 // Numbers of citations: the same words have one number in an answer, given in the order in which a reader meets them.
 
 import { t } from "./i18n.js";
-import { byId, el } from "./dom.js";
+import { byId, el, points } from "./dom.js";
 
 const key = (citation) => `${citation.start} ${citation.end} ${citation.document}`;
 
@@ -34,8 +34,8 @@ export function place(citation) {
 }
 
 export function short(text, limit) {
-  const line = text.replace(/\s+/g, " ").trim();
-  return line.length <= limit ? line : `${line.slice(0, limit - 1).trimEnd()}…`;
+  const line = points(text.replace(/\s+/g, " ").trim());
+  return line.length <= limit ? line.join("") : `${line.slice(0, limit - 1).join("").trimEnd()}…`;
 }
 
 // A numbered button; `open(number)` shows the source.

@@ -1,9 +1,9 @@
 // The list of conversations, and what can be done with the one that is open.
 
-import { call } from "./api.js";
+import { call, problemOf } from "./api.js";
 import { opened, update } from "./asking.js";
 import { asked, confirmed, shown } from "./dialog.js";
-import { announce, byId, el, save } from "./dom.js";
+import { announce, byId, el, points, save } from "./dom.js";
 import { t } from "./i18n.js";
 import { conversationAsMarkdown } from "./markdown.js";
 
@@ -51,11 +51,11 @@ async function remove() {
 
 function failed(error) {
   byId("conversation-note").hidden = false;
-  byId("conversation-note").textContent = error.status ? error.message : t("offline");
+  byId("conversation-note").textContent = problemOf(error);
 }
 
 const path = (conversation) => `conversations/${encodeURIComponent(conversation.id)}`;
-const fileName = (title) => title.replace(/[^\p{L}\p{N} _-]/gu, "").trim().slice(0, 60) || "conversation";
+const fileName = (title) => points(title.replace(/[^\p{L}\p{N} _-]/gu, "").trim()).slice(0, 60).join("") || "conversation";
 
 async function exportAs(kind) {
   const conversation = await call("GET", path(opened()));

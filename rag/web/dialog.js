@@ -14,6 +14,10 @@ function open(title, yes, value, isFixed = false) {
   input.readOnly = isFixed;
   input.maxLength = isFixed ? 4000 : 200;
   input.value = value ?? "";
+  // Enter takes a new value; what is only shown it closes, as the button may end something.
+  byId("dialog-yes").type = isFixed ? "button" : "submit";
+  byId("dialog-yes").onclick = isFixed ? () => dialog.close("yes") : null;
+  byId("dialog-no").onclick = () => dialog.close("cancel");
   dialog.returnValue = "cancel";
   dialog.showModal();
   if (value !== null) input.select();

@@ -1,6 +1,6 @@
 // The documents: browse by folder, search by name, see what could not be read, add and delete uploads.
 
-import { call, upload } from "./api.js";
+import { call, problemOf, upload } from "./api.js";
 import { limitTo } from "./asking.js";
 import { confirmed } from "./dialog.js";
 import { announce, byId, el } from "./dom.js";
@@ -46,12 +46,17 @@ async function list() {
   try {
     found = await call("GET", "documents", { params: { ...wanted(), limit: 1000 } });
   } catch (error) {
-    byId("documents").replaceChildren(el("li", { class: "problem", text: error.message || t("offline") }));
+    byId("documents").replaceChildren(el("li", { class: "problem", text: problemOf(error) }));
     return;
   }
   if (mine !== sought || !byId("documents")) return;
-  byId("documents").replaceChildren(...rows(found.documents));
-  more(found.next, mine);
+  show(found.documents, found.next, mine);
+}
+
+// All that is known so far, drawn anew with every page: a folder may go on in the next one.
+function show(documents, next, mine) {
+  byId("documents").replaceChildren(...rows(documents));
+  if (next) byId("documents").append(more(documents, next, mine));
 }
 
 function rows(documents) {
@@ -67,20 +72,17 @@ function rows(documents) {
   return found.length ? found : [el("li", { class: "quiet", text: t("nothingFound") })];
 }
 
-function more(next, mine) {
-  if (!next) return;
-  const button = el("button", {
-    type: "button",
-    text: t("more"),
-    onclick: async () => {
+function more(documents, next, mine) {
+  const problem = el("span", { class: "problem", role: "alert" });
+  const go = async () => {
+    try {
       const found = await call("GET", "documents", { params: { ...wanted(), limit: 1000, after: next } });
-      if (mine !== sought) return;
-      button.parentElement.remove();
-      byId("documents").append(...rows(found.documents));
-      more(found.next, mine);
-    },
-  });
-  byId("documents").append(el("li", {}, button));
+      if (mine === sought && byId("documents")) show([...documents, ...found.documents], found.next, mine);
+    } catch (error) {
+      problem.textContent = problemOf(error);
+    }
+  };
+  return el("li", {}, el("button", { type: "button", text: t("more"), onclick: go }), problem);
 }
 
 // The folder of a document below the one that is open, null where it lies in it itself. A source's prefix is a folder too.
@@ -113,11 +115,10 @@ function trail() {
     parts.push([path, name]);
   });
   const links = parts.map(([folder, name]) => el("button", { type: "button", class: "plain", text: name, "aria-current": folder === at.folder ? "page" : null, onclick: () => enter(folder) }));
-  const glob = at.folder.endsWith(":") ? `${at.folder}*` : `${at.folder}/*`;
   byId("trail").hidden = at.text !== "";
   byId("trail").replaceChildren(
     ...links.flatMap((link, index) => (index ? [el("span", { "aria-hidden": "true", text: "›" }), link] : [link])),
-    at.folder ? el("button", { type: "button", text: t("askHere"), onclick: () => { limitTo(glob); location.hash = "#/"; } }) : "",
+    at.folder ? el("button", { type: "button", text: t("askHere"), onclick: () => { limitTo(at.folder); location.hash = "#/"; } }) : "",
   );
 }
 
@@ -149,7 +150,7 @@ async function remove(document) {
     const { is_removed: isRemoved } = await call("DELETE", "documents", { params: { document } });
     if (!isRemoved) tell([el("li", { text: t("busyDelete") })]);
   } catch (error) {
-    tell([el("li", { class: "problem", text: error.message })]);
+    tell([el("li", { class: "problem", text: problemOf(error) })]);
   }
   list();
 }
@@ -169,7 +170,7 @@ async function again(document) {
       break;
     }
   } catch (error) {
-    tell([el("li", { class: "problem", text: error.status ? error.message : t("offline") })]);
+    tell([el("li", { class: "problem", text: problemOf(error) })]);
   }
   if (byId("documents")) list();
 }
@@ -217,6 +218,6 @@ async function send(files) {
     announce(taken.files.map((file) => `${file.name}: ${t(`status_${file.status}`)}`).join(". "));
     if (byId("documents")) list();
   } catch (error) {
-    tell([el("li", { class: "problem", text: error.status ? error.message : t("offline") })]);
+    tell([el("li", { class: "problem", text: problemOf(error) })]);
   }
 }

@@ -1,6 +1,6 @@
 // For administrators: what the store holds, what came of the questions, what users said.
 
-import { call, figures } from "./api.js";
+import { call, figures, problemOf } from "./api.js";
 import { place, short } from "./citations.js";
 import { accounts } from "./accounts.js";
 import { byId, el, save } from "./dom.js";
@@ -23,7 +23,7 @@ export async function openOverview() {
     const parts = [store(status, failed), outcomes(counted), unanswered(silent), feedback(said), accounts(known, openOverview)];
     view.replaceChildren(el("h1", { text: t("overview") }), ...parts);
   } catch (error) {
-    view.append(el("p", { class: "problem", role: "alert", text: error.message }));
+    view.append(el("p", { class: "problem", role: "alert", text: problemOf(error) }));
   }
 }
 

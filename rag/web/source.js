@@ -1,6 +1,6 @@
 // The source beside the answer: the page of a PDF or the text, at the place, with the exact words highlighted.
 
-import { ApiError, call, image } from "./api.js";
+import { ApiError, call, image, problemOf } from "./api.js";
 import { place } from "./citations.js";
 import { byId, el, points } from "./dom.js";
 import { t } from "./i18n.js";
@@ -76,7 +76,7 @@ async function load(citation, asPage, to) {
     if (!now) to.body.replaceChildren(el("blockquote", { text: citation.quote }));
     else if (!asPage || !(await page(now, to))) await text(now, to);
   } catch (error) {
-    if (to.isMine()) to.body.replaceChildren(el("p", { class: "problem", text: error.message || t("unreachable") }));
+    if (to.isMine()) to.body.replaceChildren(el("p", { class: "problem", text: problemOf(error) }));
   }
 }
 
@@ -132,7 +132,7 @@ async function page(citation, { body, note, isMine }) {
     { class: "turner" },
     el("button", { type: "button", class: "plain", disabled: number === 1, text: t("previousPage"), onclick: turnTo(-1) }),
     el("span", { class: "figure", text: t("page", { n: number }) }),
-    el("button", { type: "button", class: "plain", text: t("nextPage"), onclick: turnTo(1) }),
+    el("button", { type: "button", class: "plain", disabled: number >= picture.pages, text: t("nextPage"), onclick: turnTo(1) }),
   );
   body.replaceChildren(drawn, turner);
   return true;
@@ -162,7 +162,14 @@ async function text(citation, { body, isMine }) {
 // Put the next part of a text before or after what is shown, and go on from there if it is asked for again.
 async function widen(document, from, to, button, put) {
   button.disabled = true;
-  const found = await call("GET", "documents/text", { params: { document, start: from, end: to } });
+  let found;
+  try {
+    found = await call("GET", "documents/text", { params: { document, start: from, end: to } });
+  } catch (error) {
+    button.disabled = false;
+    byId("source").querySelector(".notes").replaceChildren(el("p", { class: "problem", text: problemOf(error) }));
+    return;
+  }
   put(found.text);
   const next = button.previousElementSibling ? [found.end, found.end + 4 * AROUND] : [Math.max(0, from - 4 * AROUND), from];
   const isDone = button.previousElementSibling ? found.end >= found.length : from === 0;

@@ -1,7 +1,7 @@
 // One question and its answer: the work as it goes, claims as they arrive, then the answer and what it rests on.
 
 import { actions } from "./actions.js";
-import { call } from "./api.js";
+import { call, problemOf } from "./api.js";
 import { chip, Numbers, place, short } from "./citations.js";
 import { checking, reasonOf } from "./checking.js";
 import { announce, el, points } from "./dom.js";
@@ -184,7 +184,7 @@ export class Turn {
         const { passages } = await call("POST", "search", { json: { ...search, question: this.question, top_k: 3 } });
         list.replaceChildren(...passages.map((passage, index) => nearestItem(passages, passage, index)));
       } catch (error) {
-        list.replaceChildren(el("li", { class: "problem", text: error.message }));
+        list.replaceChildren(el("li", { class: "problem", text: problemOf(error) }));
       }
     };
     details.addEventListener("toggle", () => details.open && fill());

@@ -130,8 +130,12 @@ def test_a_conversation_is_renamed_exported_and_deleted(server, browse):
         page.get_by_role("button", name=name).click()
 
     act("Rename")
+    page.fill("#dialog-value", "Inns")
+    page.keyboard.press("Escape")
+    act("Rename")
+    assert page.input_value("#dialog-value") == HOTEL
     page.fill("#dialog-value", "Hotels")
-    page.get_by_role("button", name="Save").click()
+    page.keyboard.press("Enter")
     page.locator("#conversations").get_by_role("link", name="Hotels").wait_for()
     with page.expect_download() as kept:
         act("Export as Markdown")
@@ -190,6 +194,34 @@ def test_a_slow_answer_says_what_is_going_on_and_shows_what_was_checked_so_far(s
     page.get_by_role("button", name="travel.md").wait_for()
     page.get_by_role("link", name="New question").click()
     page.locator("#conversations").get_by_role("link", name=SLOW).wait_for()
+
+
+def test_an_answer_that_comes_late_leaves_another_view_as_it_is(server, browse):
+    page = browse(server.url, expects=REFUSED)
+    page.fill("#question", SLOW)
+    page.press("#question", "Enter")
+    page.locator(".claim").wait_for()
+    page.get_by_role("link", name="Documents", exact=True).click()
+    server.generator.pause.set()
+    page.locator("#ask").wait_for(state="attached")
+    wait_until(page, "!document.querySelector('#ask').hidden")
+    assert page.url.endswith("#/documents")
+    server.generator.pause.clear()
+    page.get_by_role("link", name="New question").click()
+    page.fill("#question", SLOW)
+    page.press("#question", "Enter")
+    page.locator(".claim").wait_for()
+    page.locator("#conversations a").first.wait_for()
+    page.goto(f"{server.url}/#/c/%")
+    page.get_by_text("There is no such conversation.").wait_for()
+    wait_until(page, "!document.querySelector('#ask').hidden")
+    assert page.input_value("#question") == "" and page.url.endswith("#/c/%")
+
+
+def test_a_title_ends_with_a_whole_character(server, browse):
+    question = HOTEL.ljust(199, "?") + "\N{BED}" * 2
+    ask(browse(server.url), question)
+    assert server.get("/conversations").json()["conversations"][0]["title"] == question[:200]
 
 
 def test_an_answer_can_be_stopped(server, browse):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rag.batch import read_questions
-from tests.browser.conftest import DINNER, HOTEL, MIXED, UNKNOWN, write_folder
+from tests.browser.conftest import DINNER, HOTEL, MIXED, UNKNOWN, wait_until, write_folder
 from tests.browser.test_assistant import REFUSED, ask
 from tests.conftest import FakeEmbedder
 from tests.integration.serving import build_store
@@ -51,6 +51,29 @@ def test_a_folder_is_browsed_and_the_next_question_limited_to_it(server, browse)
     page.get_by_role("img", name="Page 1 of dinner.pdf").wait_for()
     page.get_by_role("button", name="Next page").click()
     page.get_by_role("img", name="Page 2 of dinner.pdf").wait_for()
+    assert page.get_by_role("button", name="Next page").is_disabled()
+
+
+def test_a_folder_of_any_name_is_paged_through_and_asked(serve, browse, tmp_path):
+    for name in ("a*b, [x]/one.md", "a*b, [x]/two.md", "aXb, x/three.md"):
+        (tmp_path / "docs" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "docs" / name).write_text(f"# Notes\n\n{PARASOL} {name}\n", encoding="utf-8")
+    server = serve(build_store(tmp_path, tmp_path / "docs", FakeEmbedder()))
+    page = browse("about:blank")
+    small = lambda route: route.continue_(url=route.request.url.replace("limit=1000", "limit=1"))  # noqa: E731
+    page.route("**/documents?*", small)
+    page.goto(f"{server.url}/#/documents")
+    rows = page.locator("#documents li.folder")
+    counts = "[...document.querySelectorAll('li.folder .figure')].map(one => one.textContent).join()"
+    for known in ("1", "2"):
+        wait_until(page, f"{counts} === '{known}'")
+        page.get_by_role("button", name="Show more").click()
+    wait_until(page, f"{counts} === '2,1'")
+    assert page.get_by_role("button", name="Show more").count() == 0
+    rows.get_by_role("button", name="a*b, [x]").click()
+    page.get_by_role("button", name="Ask only these").click()
+    ask(page, "What is the parasol limit?")
+    assert {p.document for p in server.generator.requests[-1].passages} == {"a*b, [x]/one.md", "a*b, [x]/two.md"}
 
 
 def log_in(browse, server, name, password=PASSWORD, path="/"):
@@ -78,6 +101,7 @@ def test_a_conversation_is_shared_by_link_within_rights(guarded, browse):
     ask(ana, HOTEL)
     ana.locator("#head summary").click()
     ana.get_by_role("button", name="Share by link").click()
+    ana.locator("#dialog[open]").wait_for()
     link = ana.input_value("#dialog-value")
     ana.get_by_role("button", name="Close").click()
     ben = log_in(browse, guarded, "ben", path=link.removeprefix(guarded.url))
@@ -92,13 +116,48 @@ def test_a_conversation_is_shared_by_link_within_rights(guarded, browse):
     ask(ben, "And for two?")
     assert guarded.generator.requests[-1].turns[0] == ("user", DINNER)
     ben.locator("#conversations").get_by_role("link", name="And for two?").wait_for()
-    assert ben.url != link and ben.locator("#conversation-note").is_hidden()
+    ben.locator("#conversation-note", has_text="further ones know only what you asked here").wait_for()
+    assert ben.url != link
     ana.locator("#head summary").click()
     ana.get_by_role("button", name="Share by link").click()
     ana.get_by_role("button", name="Share no longer").click()
     ana.locator("#live", has_text="no longer shared").wait_for(state="attached")
     ben.goto(link)
     ben.get_by_text("There is no such conversation.").wait_for()
+
+
+def test_nothing_of_a_user_is_left_for_the_next_one(guarded, browse):
+    page = log_in(browse, guarded, "ana")
+    ask(page, HOTEL)
+    page.fill("#question", "a draft")
+    page.context.clear_cookies()
+    page.fill("#find", "hotel")
+    page.get_by_label("Password").wait_for()
+    log_in_again(page, "ana")
+    page.locator("#shell").wait_for()
+    assert page.input_value("#question") == "a draft" and page.locator(".turn").count() == 1
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Log out").click()
+    page.get_by_label("Password").wait_for()
+    page.go_back()
+    page.get_by_label("Password").wait_for()
+    log_in_again(page, "ben")
+    page.locator("#who", has_text="ben").wait_for()
+    assert page.input_value("#question") == "" and page.locator(".turn").count() == 0
+    page.goto(guarded.url + "/#/documents")
+    page.context.clear_cookies()
+    page.get_by_role("searchbox", name="Search by name").fill("travel")
+    page.get_by_label("Password").wait_for()
+    log_in_again(page, "ana")
+    page.locator("#who", has_text="ana").wait_for()
+    wait_until(page, "location.hash === ''")
+    assert page.locator("#documents").count() == 0
+
+
+def log_in_again(page, name):
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
 
 
 def test_an_administrator_sees_what_happened_and_says_who_may_do_what(guarded, browse):

@@ -9,6 +9,7 @@ from ingest.errors import IngestError
 from ingest.pipeline import read_again
 from ingest.store import Store
 from rag.api.services import build_services
+from rag.errors import StateError
 from tests.integration.serving import QUESTION, TRAVEL, build_site, build_store
 
 PASSWORD = "correct horse battery"
@@ -146,3 +147,31 @@ def test_a_question_is_limited_to_files_changed_between_two_days(site, boss):
     assert (found(since=today), found(until=today), found(since=old, until=today)) == (1, 1, 1)
     assert (found(until=old), found(since=date(2100, 1, 1))) == (0, 0)
     assert site.call("GET", "/documents", key=boss).json()["documents"][0]["changed"] == today.isoformat()
+
+
+def test_a_database_that_cannot_be_used_is_no_mistake_of_who_asks(site, boss, monkeypatch):
+    def full(*_):
+        raise StateError("cannot use the server's database: disk full. Make room.")
+
+    monkeypatch.setattr(site.services.accounts, "set_rights", full)
+    reply = site.call("PATCH", "/accounts/users/boss", key=boss, json={"scopes": ["admin"]})
+    assert (reply.status_code, reply.json()["error"]["type"]) == (503, "access")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/query", b'{"question": "What is%s?"}'),
+        ("/search", b'{"question": "hotel", "turns": [{"role": "user", "text": "%s"}]}'),
+        ("/conversations", b'{"title": "Hotel %s"}'),
+        ("/feedback", b'{"rating": "good", "answer": {"question": "%s"}}'),
+        ("/feedback", b'{"rating": "good", "answer": {}, "%s": 1}'),
+        ("/verify", b'{"question": "q", "text": "%s", "claims": [], "receipt": {}}'),
+        ("/v1/chat/completions", b'{"messages": [{"role": "user", "content": "hotel %s"}]}'),
+    ],
+)
+def test_half_a_character_is_a_mistake_of_who_sends_it(site, boss, path, body):
+    sent = body.replace(b"%s", b"\\ud83d")
+    reply = site.call("POST", path, key=boss, content=sent, headers={"Content-Type": "application/json"})
+    assert reply.status_code == (400 if path.startswith("/v1") else 422)
+    assert "half a character" in reply.json()["error"]["message"]

@@ -6,8 +6,7 @@ from typing import get_args
 
 import pytest
 
-from rag.answers import Verdict
-from rag.checker.gates import Kind
+from rag.answers import Instead, Reason, Silence, Verdict
 from rag.pipeline import Stage
 
 WEB = Path(__file__).resolve().parent.parent.parent / "rag" / "web"
@@ -31,9 +30,12 @@ def test_every_word_that_is_used_is_there(file):
 
 
 def test_what_the_product_may_say_of_an_answer_has_words():
-    reasons = {*get_args(Kind)} - {"identifier"}
-    reasons |= {"supported", "uncited", "unresolved_marker", "low_support", "no_source", "unchecked"}
-    told = {f"why_{reason}" for reason in reasons} | {f"stage_{stage}" for stage in get_args(Stage)} | set(get_args(Verdict))
-    told |= {f"abstain_{reason}" for reason in ("no_evidence", "nothing_retrieved", "low_confidence", "generator_failed")}
+    told = (
+        {f"why_{reason}" for reason in get_args(Reason)}
+        | {f"stage_{stage}" for stage in get_args(Stage)}
+        | set(get_args(Verdict))
+    )
+    told |= {f"{where}_{reason}" for reason in get_args(Silence) for where in ("abstain", "outcome_abstained")}
+    told |= {f"outcome_{reason}" for reason in ("answered", *get_args(Instead))}
     assert told <= set(KEYS["en"])
     assert told <= set(KEYS["es"])

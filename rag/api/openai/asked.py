@@ -6,10 +6,11 @@ Fields that are not known are ignored, as OpenAI's clients expect; what is asked
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from rag.answers import Policy
 from rag.api.asking import MAX_TURN_CHARS, MAX_TURNS, Narrowed, Query, Turn
+from rag.api.bodies import Whole
 from rag.api.errors import ApiError
 from rag.api.openai.names import PLAIN, Link
 from rag.api.openai.writing import RULE, Writer
@@ -22,7 +23,7 @@ _NO_FORM = "a form other than `text` and `json_schema` says nothing of what the 
 _TEXT_PARTS = ("text", "input_text", "output_text", "refusal")
 
 
-class Loose(BaseModel):
+class Loose(Whole):
     """A body of which what is not known is ignored."""
 
     model_config = ConfigDict(extra="ignore")
