@@ -11,7 +11,7 @@ from reportlab.pdfgen.canvas import Canvas
 from tests.integration.serving import TRAVEL, build_site, build_store
 
 SECRET = "Zirconium"  # stands in the names of all documents that are not for everybody
-AMOUNT = "97531"  # stands in their text
+AMOUNT = "97,531"  # stands in their text; no id and no score has a comma
 SECRET_QUESTION = "What is the bonus of the project?"
 OPEN = {("GET", "/"), ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/docs"), ("POST", "/session")}
 RULES = "*: *\nhr/*: hr\n*Zirconium*: hr\n"
