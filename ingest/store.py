@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from ingest.documents import Chunk, Document
 from ingest.embedder import Vectors
 from ingest.errors import StoreError, StoreMismatch
-from ingest.journal import STATE_COLUMNS, UNREAD_SIZE, UNREAD_VERSION, FileState, read_copy, write_copy
+from ingest.journal import STATE_COLUMNS, UNREAD_VERSION, FileState, read_copy, write_copy
 from ingest.manifest import (
     FIRST_TABLES,
     SCHEMA_VERSION,
@@ -236,9 +236,8 @@ class Store:
         """Have documents count as never read, though readers see them as they are."""
         from ingest.rows import is_in
 
-        unread = {"size": UNREAD_SIZE, "loaders_version": UNREAD_VERSION}
         with disk_errors(self.path):
-            self._table("documents").update(where=is_in("name", names), values=unread)
+            self._table("documents").update(where=is_in("name", names), values={"loaders_version": UNREAD_VERSION})
 
     def is_finished(self) -> bool:
         """True if the last run came to its end and nothing was written since."""

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from ingest.containers import SEPARATOR
-from ingest.journal import FileState
+from ingest.journal import UNREAD_VERSION, FileState
 from ingest.manifest import UPLOADS
 from ingest.snapshot import Snapshot
 from rag.access.rules import owner
@@ -192,7 +192,7 @@ def delete(document: Name, caller: Writer, services: Wired) -> dict[str, Any]:
     status_code=202,
     summary="Read a document anew",
     responses=responses(*GUARDED, "not_found", "not_an_upload")
-    | {202: examples.shown(examples.AGAIN, "it will be read soon; until then there is no such document")},
+    | {202: examples.shown(examples.AGAIN, "it will be read soon; until then it stays as it was, and `is_queued`")},
 )
 def again(document: Name, caller: Writer, services: Wired) -> dict[str, Any]:
     """Have what the caller uploaded read anew in the background; an administrator may have any file read."""
@@ -247,6 +247,7 @@ def _state_json(state: FileState) -> dict[str, Any]:
         "chunks": state.n_chunks,
         "sha256": state.sha256,
         "changed": changed_on(state).isoformat(),
+        "is_queued": state.loaders_version == UNREAD_VERSION,
     }
 
 

@@ -86,6 +86,7 @@ STATE = {
     "chunks": 12,
     "sha256": "9f86d081884c7d65...",
     "changed": "2026-01-31",
+    "is_queued": False,
 }
 DOCUMENTS = {"documents": [STATE], "total": 1, "next": None}
 TEXT = {

@@ -165,7 +165,7 @@ async function again(document) {
       const found = await call("GET", "documents", { params: { text: document, limit: 1000 } });
       const failed = await call("GET", "documents", { params: { text: document, failed: true, limit: 1000 } });
       const state = [...found.documents, ...failed.documents].find((one) => one.document === document);
-      if (!state) continue;
+      if (!state || state.is_queued) continue;
       tell([el("li", { class: state.status }, el("span", { class: "name", text: document }), ` ${t(`status_${state.status}`)}${state.reason ? `: ${state.reason}` : ""}`)]);
       break;
     }
