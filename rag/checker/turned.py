@@ -5,19 +5,31 @@ thing of the same word: "may be opened" beside "must be opened", not any two sen
 lists (`wording`) are English, Spanish and German, for negation also French. Irony, and what no list knows, pass.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ingest.analysis import fold, stem, stopwords
 from rag.checker.gates import Finding, Kind, folded_words
 from rag.checker.support import Alignment
-from rag.checker.wording import CONFLICTS, DEGREES, HEDGED_NEGATIONS, NEGATIONS, OPPOSITES, TRUTH
+from rag.checker.wording import (
+    CONFLICTS,
+    DEGREES,
+    DENYING_OBJECTS,
+    HEDGED_NEGATIONS,
+    NEGATIONS,
+    OF_NEGATIONS,
+    OPPOSITES,
+    TRUTH,
+    TURNS,
+)
 
 _MIN_SHARE = 0.5  # of the claim that a sentence must hold for its markers to be compared
 _NEAR_BEST = 0.15  # share by which another sentence may stay behind the closest and still speak for the claim
 _SENTENCES = 3
 _REACH = 3  # content words that a marker speaks of
 _LONGEST = 3  # words of a marker
+_MIN_STATED = 2  # of these a sentence must have to state what the claim denies
 _DENIED_CHARS = 16  # between a negation and a marker that it turns round
 
 
@@ -34,28 +46,41 @@ class _Marker:
 
 @dataclass(frozen=True)
 class _Statement:
-    """A text with its markers; `stems` of its content words with their places."""
+    """A text with its markers; `stems` of its content words with their places; `denied` are those that it only denies."""
 
     text: str
     markers: tuple[_Marker, ...]
     stems: dict[str, tuple[int, int]]
     has_hedge: bool
+    denied: frozenset[str]
 
 
 def find_turned(alignment: Alignment) -> list[Finding]:
     """Markers of the claim that every close sentence speaks against."""
-    near = _near(alignment)
-    if not near:
-        return []
     language = alignment.evidence.language
     claim = _read(alignment.claim, language)
+    closest = {number: _read(alignment.evidence.text(number), language) for number in alignment.closest[:_SENTENCES]}
     found: dict[tuple[Kind, int], Finding] = {}
-    for position, number in enumerate(near):
-        conflicts = {(f.kind, f.start): f for f in _conflicts(claim, _read(alignment.evidence.text(number), language))}
+    for position, number in enumerate(_near(alignment)):
+        conflicts = {(f.kind, f.start): f for f in _conflicts(claim, closest[number])}
         found = conflicts if position == 0 else {key: value for key, value in found.items() if key in conflicts}
         if not found:
-            return []
-    return list(found.values())
+            break
+    return list(found.values()) or list(_stated(claim, list(closest.values())))
+
+
+def _stated(claim: _Statement, closest: Sequence[_Statement]) -> Iterator[Finding]:
+    """What the claim denies and a sentence states in several words of the same, though much else of the claim is elsewhere."""
+    if claim.has_hedge or any(sentence.has_hedge for sentence in closest):
+        return
+    for marker in claim.markers:
+        wanted = marker.scope[:_REACH]
+        if marker.kind != "negation" or len(wanted) < _MIN_STATED or any(s.denied & set(wanted) for s in closest):
+            continue
+        for sentence in closest:
+            if sum(name in sentence.stems for name in wanted) >= _MIN_STATED and wanted[0] in sentence.stems:
+                yield Finding("negation", claim.text[marker.start : marker.end], marker.start, marker.end, sentence.text)
+                break
 
 
 def _near(alignment: Alignment) -> list[int]:
@@ -86,14 +111,22 @@ def _read(text: str, language: str) -> _Statement:
     content = [
         (index, stem(word, language))
         for index, (word, _, _) in enumerate(words)
-        if word not in stops and index not in taken and word not in negations
+        if word not in stops
+        and word not in TURNS
+        and index not in taken
+        and word not in negations
+        and not (word in OF_NEGATIONS and index and words[index - 1][0] in negations)
     ]
     stems = {name: words[index][1:] for index, name in reversed(content)}
     markers = tuple(
         _Marker(kind, sense, words[low][1], words[high - 1][2], _scope(content, text, words, low, high))
         for kind, sense, low, high in marks
     )
-    return _Statement(text, markers, stems, any(word in HEDGED_NEGATIONS for word, _, _ in words))
+    has_hedge = any(word in HEDGED_NEGATIONS for word, _, _ in words)
+    scopes = [marker.scope for marker in markers if marker.kind == "negation"]
+    counts = Counter(name for _, name in content)
+    denied = {name for scope in scopes for name in scope if counts[name] <= sum(other.count(name) for other in scopes)}
+    return _Statement(text, markers, stems, has_hedge, frozenset(denied))
 
 
 def _found(text: str, words: Sequence[tuple[str, int, int]], negations: frozenset[str]) -> Iterator[tuple[Kind, str, int, int]]:
@@ -109,7 +142,8 @@ def _found(text: str, words: Sequence[tuple[str, int, int]], negations: frozense
                 break
         else:
             word = words[index][0]
-            if word in negations and not (index and text[words[index][1]].isupper()):  # "Doctors Without Borders"
+            is_name = index and text[words[index][1]].isupper() and word != "n't"  # "Doctors Without Borders"
+            if word in negations and not is_name:
                 yield "negation", "not", index, index + 1
             elif word in OPPOSITES:
                 yield "comparison", word, index, index + 1
@@ -124,13 +158,22 @@ def _scope(
     for index, name in content:
         if index < high or words[index][0] in TRUTH:  # "it is not true that the pump is safe" denies the pump's being safe
             continue
-        if any(mark in text[words[high - 1][2] : words[index][1]] for mark in ",;:.()"):
+        if _are_apart(text, words, high - 1, index):
             break
         after.append(name)
     before = [name for index, name in reversed(content) if index < low]
+    if words[low][0] in DENYING_OBJECTS:
+        own = [name for index, name in reversed(content) if index < low and not _are_apart(text, words, index, low)]
+        return tuple(own[:_REACH]) or tuple(after[:_REACH])
     if len(words[low:high]) == 1 and words[low][0] in OPPOSITES:
         return (*before[:_REACH], *after[:_REACH])  # a verb or an adjective: what it speaks of may stand on either side
     return tuple(after[:_REACH]) or tuple(before[:_REACH])
+
+
+def _are_apart(text: str, words: Sequence[tuple[str, int, int]], left: int, right: int) -> bool:
+    """True if another clause begins between two words."""
+    between = text[words[left][2] : words[right][1]]
+    return any(mark in between for mark in ",;:.()") or any(word in TURNS for word, _, _ in words[left + 1 : right])
 
 
 def _conflicts(claim: _Statement, sentence: _Statement) -> list[Finding]:
@@ -165,13 +208,11 @@ def _is_denied(marker: _Marker, statement: _Statement) -> bool:
 
 def _negations(claim: _Statement, sentence: _Statement) -> Iterator[Finding]:
     """Words that one side denies and the other states: only the word that a negation stands closest to is sure to be denied."""
-    mine = {name for marker in claim.markers if marker.kind == "negation" for name in marker.scope}
-    theirs = {name for marker in sentence.markers if marker.kind == "negation" for name in marker.scope}
     for marker in claim.markers:
-        if marker.kind == "negation" and _denies(marker, sentence) and not theirs & set(marker.scope):
+        if marker.kind == "negation" and _denies(marker, sentence) and not sentence.denied & set(marker.scope):
             yield Finding("negation", claim.text[marker.start : marker.end], marker.start, marker.end, sentence.text)
     for marker in sentence.markers:
-        if marker.kind == "negation" and _denies(marker, claim) and not mine & set(marker.scope):
+        if marker.kind == "negation" and _denies(marker, claim) and not claim.denied & set(marker.scope):
             start, end = claim.stems[marker.scope[0]]
             yield Finding("negation", claim.text[start:end], start, end, sentence.text)
 
@@ -179,4 +220,4 @@ def _negations(claim: _Statement, sentence: _Statement) -> Iterator[Finding]:
 def _denies(marker: _Marker, other: _Statement) -> bool:
     """True if the other text has the word that a negation stands closest to, and not as a name."""
     place = other.stems.get(marker.scope[0]) if marker.scope else None
-    return place is not None and not other.text[place[0]].isupper()
+    return place is not None and (place[0] == 0 or not other.text[place[0]].isupper())

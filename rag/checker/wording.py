@@ -16,9 +16,15 @@ TRUTH = frozenset("true case correct right fact cierto verdad correcto wahr rich
 # Verbs that deny by themselves; with one of them on either side, counting negations proves nothing.
 HEDGED_NEGATIONS = frozenset(
     """avoid avoids avoided avoiding fail fails failed refuse refuses refused unable impossible prevent prevents prevented
-    lack lacks lacked deny denies denied unless except only but however although evitar evita evitan impide impedir imposible
-    falta carece salvo excepto solo solamente pero aunque sino""".split()
+    lack lacks lacked deny denies denied unless except only rather instead evitar evita evitan impide impedir imposible
+    falta carece salvo excepto solo solamente""".split()
 )
+# Where what is denied ends, and something else begins.
+TURNS = frozenset("but however although though whereas pero aunque sino mientras aber sondern obwohl mais".split())
+# These deny what stands before them: "eats nothing".
+DENYING_OBJECTS = frozenset("nothing nobody nada nadie nichts niemand rien".split())
+# Words of a negation that say nothing themselves: "no longer".
+OF_NEGATIONS = frozenset("longer".split())
 _OPPOSITE_GROUPS = (
     ("all every each always todos todas siempre", "some sometimes few occasionally algunos algunas pocos"),
     ("before prior antes", "after following despues tras"),
