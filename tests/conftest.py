@@ -10,10 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 
 from ingest.chunker import ChunkerSettings
 from ingest.embedder import SentenceTransformerEmbedder
 from ingest.universal import CombinedEmbedder, UniversalEmbedder
+
+settings.register_profile("untimed", deadline=None)  # how long an example takes is no property of the code
+settings.load_profile("untimed")
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "data" / "sample"

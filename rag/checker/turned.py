@@ -6,7 +6,7 @@ lists (`wording`) are English, Spanish and German, for negation also French. Iro
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ingest.analysis import fold, stem, stopwords
@@ -18,8 +18,11 @@ from rag.checker.wording import (
     DENYING_OBJECTS,
     HEDGED_NEGATIONS,
     NEGATIONS,
+    NOT_DENYING,
     OF_NEGATIONS,
     OPPOSITES,
+    POSSIBLE,
+    SOFTENED,
     TRUTH,
     TURNS,
 )
@@ -46,13 +49,17 @@ class _Marker:
 
 @dataclass(frozen=True)
 class _Statement:
-    """A text with its markers; `stems` of its content words with their places; `denied` are those that it only denies."""
+    """A text with its markers; `stems` of its content words with their places.
+
+    `denied` are those that it has only as denied, `open` only as possible or planned.
+    """
 
     text: str
     markers: tuple[_Marker, ...]
     stems: dict[str, tuple[int, int]]
     has_hedge: bool
     denied: frozenset[str]
+    open: frozenset[str]
 
 
 def find_turned(alignment: Alignment) -> list[Finding]:
@@ -66,7 +73,12 @@ def find_turned(alignment: Alignment) -> list[Finding]:
         found = conflicts if position == 0 else {key: value for key, value in found.items() if key in conflicts}
         if not found:
             break
-    return list(found.values()) or list(_stated(claim, list(closest.values())))
+    others = (_read(alignment.evidence.text(number), language) for number in alignment.closest[_SENTENCES:])
+    return (
+        list(found.values())
+        or list(_stated(claim, list(closest.values())))
+        or list(_only_denied(claim, list(closest.values()), others))
+    )
 
 
 def _stated(claim: _Statement, closest: Sequence[_Statement]) -> Iterator[Finding]:
@@ -81,6 +93,47 @@ def _stated(claim: _Statement, closest: Sequence[_Statement]) -> Iterator[Findin
             if sum(name in sentence.stems for name in wanted) >= _MIN_STATED and wanted[0] in sentence.stems:
                 yield Finding("negation", claim.text[marker.start : marker.end], marker.start, marker.end, sentence.text)
                 break
+
+
+def _only_denied(claim: _Statement, closest: Sequence[_Statement], others: Iterable[_Statement]) -> Iterator[Finding]:
+    """What the claim states, and every sentence that has the word denies, or calls possible or planned."""
+    kinds: set[Kind] = set()
+    if not claim.has_hedge and not any(marker.kind == "negation" for marker in claim.markers):
+        kinds.add("negation")  # a claim that denies anything may say the same
+    if not _is_soft(claim):
+        kinds.add("modality")
+    found = [
+        (marker, sentence)
+        for sentence in closest
+        for marker in sentence.markers
+        if marker.kind in kinds and (marker.kind == "modality" or not sentence.has_hedge) and _says_of(marker, sentence, claim)
+    ]
+    if not found:
+        return
+    stated = {name for sentence in (*closest, *others) for name in sentence.stems.keys() - sentence.denied - sentence.open}
+    for marker, sentence in found:
+        if marker.scope[0] not in stated:
+            start, end = claim.stems[marker.scope[0]]
+            yield Finding(marker.kind, claim.text[start:end], start, end, sentence.text)
+
+
+def _says_of(marker: _Marker, sentence: _Statement, claim: _Statement) -> bool:
+    """True if a marker takes something back that the claim has too: the word that it stands closest to, and the next."""
+    is_one = marker.kind == "negation" or _is_open(marker, sentence.text)
+    return is_one and _denies(marker, claim) and all(name in claim.stems for name in marker.scope[:2])
+
+
+def _is_open(marker: _Marker, text: str) -> bool:
+    """True for what may be so or is planned; "is" may stand for "will be"."""
+    said = fold(text[marker.start : marker.end])
+    is_month = text[marker.start].isupper() and marker.start > 0
+    is_denied = text[marker.end :].startswith((" not ", "n't", "n’t"))
+    return (said in POSSIBLE and not is_month and not is_denied) or (marker.sense == "plan" and said != "will")
+
+
+def _is_soft(claim: _Statement) -> bool:
+    """True for a claim of what may be so, or will be."""
+    return any(word in SOFTENED for word, _, _ in folded_words(claim.text)) or any(m.sense == "plan" for m in claim.markers)
 
 
 def _near(alignment: Alignment) -> list[int]:
@@ -123,10 +176,15 @@ def _read(text: str, language: str) -> _Statement:
         for kind, sense, low, high in marks
     )
     has_hedge = any(word in HEDGED_NEGATIONS for word, _, _ in words)
-    scopes = [marker.scope for marker in markers if marker.kind == "negation"]
     counts = Counter(name for _, name in content)
-    denied = {name for scope in scopes for name in scope if counts[name] <= sum(other.count(name) for other in scopes)}
-    return _Statement(text, markers, stems, has_hedge, frozenset(denied))
+    denied = _only_in([marker.scope for marker in markers if marker.kind == "negation"], counts)
+    opened = _only_in([marker.scope for marker in markers if _is_open(marker, text)], counts)
+    return _Statement(text, markers, stems, has_hedge, denied, opened)
+
+
+def _only_in(scopes: Sequence[tuple[str, ...]], counts: Mapping[str, int]) -> frozenset[str]:
+    """Stems that a text has nowhere but in these scopes."""
+    return frozenset(name for scope in scopes for name in scope if counts[name] <= sum(other.count(name) for other in scopes))
 
 
 def _found(text: str, words: Sequence[tuple[str, int, int]], negations: frozenset[str]) -> Iterator[tuple[Kind, str, int, int]]:
@@ -143,7 +201,9 @@ def _found(text: str, words: Sequence[tuple[str, int, int]], negations: frozense
         else:
             word = words[index][0]
             is_name = index and text[words[index][1]].isupper() and word != "n't"  # "Doctors Without Borders"
-            if word in negations and not is_name:
+            then = [word for word, _, _ in words[index + 1 : index + 3]]
+            is_only = bool(NOT_DENYING & {*then[:1], " ".join(then)})
+            if word in negations and not is_name and not is_only:
                 yield "negation", "not", index, index + 1
             elif word in OPPOSITES:
                 yield "comparison", word, index, index + 1
@@ -179,7 +239,15 @@ def _are_apart(text: str, words: Sequence[tuple[str, int, int]], left: int, righ
 def _conflicts(claim: _Statement, sentence: _Statement) -> list[Finding]:
     degrees = [f for marker in claim.markers if (f := _against(marker, claim, sentence))]
     negations = [] if claim.has_hedge or sentence.has_hedge else list(_negations(claim, sentence))
-    return [*degrees, *negations]
+    return [*degrees, *negations, *_hardened(claim, sentence)]
+
+
+def _hardened(claim: _Statement, sentence: _Statement) -> Iterator[Finding]:
+    """Words that the sentence says of what may be so, and the claim of what is."""
+    for marker in () if _is_soft(claim) else sentence.markers:
+        if marker.kind == "modality" and _says_of(marker, sentence, claim):
+            start, end = claim.stems[marker.scope[0]]
+            yield Finding("modality", claim.text[start:end], start, end, sentence.text)
 
 
 def _against(marker: _Marker, claim: _Statement, sentence: _Statement) -> Finding | None:

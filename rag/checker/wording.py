@@ -23,6 +23,8 @@ HEDGED_NEGATIONS = frozenset(
 TURNS = frozenset("but however although though whereas pero aunque sino mientras aber sondern obwohl mais".split())
 # These deny what stands before them: "eats nothing".
 DENYING_OBJECTS = frozenset("nothing nobody nada nadie nichts niemand rien".split())
+# "Nothing but", "not only", "not to mention": what follows is so.
+NOT_DENYING = frozenset(("but", "only", "just", "merely", "simply", "to mention", "solo", "solamente", "nur"))
 # Words of a negation that say nothing themselves: "no longer".
 OF_NEGATIONS = frozenset("longer".split())
 _OPPOSITE_GROUPS = (
@@ -41,7 +43,7 @@ _OPPOSITE_GROUPS = (
     ("mandatory required compulsory obligatorio obligatoria", "optional voluntary opcional voluntario voluntaria"),
     ("first primero primera primer", "last ultimo ultima"),
     ("higher highest mayor superior", "lower lowest menor inferior"),
-    ("accept accepts accepted approved aceptado aprobado aprobada",
+    ("accept accepts accepted adopt adopts adopted approved aceptado aprobado aprobada",
      "reject rejects rejected denied rechazado rechazada denegado"),
     ("internal interno interna", "external externo externa"),
     ("open opens opened abre abierto abierta", "closed closes close cierra cerrado cerrada"),
@@ -62,6 +64,16 @@ for _left, _right in _OPPOSITE_GROUPS:
 for _word in ("este", "bajo", "baja", "sobre"):
     OPPOSITES.pop(_word, None)
 
+# What may be so, or is allowed; a claim that says that it is so needs one of these words, or of those that follow.
+POSSIBLE = frozenset("may might could puede pueden podra podran podria podrian konnte konnten".split())
+SOFTENED = POSSIBLE | frozenset(
+    """can possible possibly potential potentially perhaps maybe likely probable probably suggest suggests seem seems appear
+    appears would should option optional optionally allowed permitted able if posible posiblemente quizas tal
+    probable probablemente si promise promises promised proposal plan plans hope hopes hoped want wants
+    wanted vow vows vowed promete prometio propuesta espera quiere opcion
+    opcional permite permitido kann konnen moglich vielleicht wenn falls""".split()
+)
+
 _DEGREES = {
     ("modality", "duty"): (
         "must|shall|has to|have to|had to|is required to|are required to|required to|is obliged to|"
@@ -80,7 +92,7 @@ _DEGREES = {
     ("modality", "plan"): (
         "plans to|planned|is planned|plan to|intends to|intend to|is expected to|are expected to|proposed|"
         "proposes|will|preve|preven|previsto|prevista|planea|planean|se espera|propone|propuesto|propuesta|"
-        "tiene previsto|geplant|plant"
+        "tiene previsto|geplant"
     ),
     ("scope", "all"): (
         "all|every|each|always|everyone|everybody|entire|whole|todos|todas|todo|toda|cada|siempre|alle|jeder|"
