@@ -13,9 +13,9 @@ from rich.text import Text
 from ingest.errors import IngestError
 from ingest.terminal import Terminal
 from rag.answers import Answer, Citation, Claim
-from rag.display import STYLES, place, shortened, show_how
+from rag.display import STYLES, shortened, show_how
 from rag.errors import RagError
-from rag.messages import SIGNS, message
+from rag.messages import SIGNS, message, place
 from rag.outgoing import plain
 from rag.pipeline import Engine
 from rag.questions import Options

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from rag.answers import Answer, Citation, Claim, Passage
-from rag.messages import SIGNS, message
+from rag.messages import SIGNS, message, place
 
 if TYPE_CHECKING:
     from rag.pipeline import Event
@@ -188,11 +188,6 @@ def _show_claim(out: Console, claim: Claim, language: str) -> None:
 def _show_citation(out: Console, citation: Citation, remark: str = "") -> None:
     where = place(citation.document, citation.page)
     out.print(Text(f"      {where}: “{shortened(citation.quote)}” {remark}".rstrip(), style="dim"))
-
-
-def place(document: str, page: int | None) -> str:
-    """Where a citation stands, as a reader would say it."""
-    return document if page is None else f"{document}, p. {page}"
 
 
 def shortened(text: str, limit: int = _SHOWN_CHARS) -> str:

@@ -16,6 +16,7 @@ from rag.access.rights import Readable
 from rag.answers import Answer
 from rag.checker.check import check_answer
 from rag.errors import InputError, RagError, ServerError
+from rag.messages import place
 from rag.pipeline import Engine, answer
 from rag.questions import Options, checked_question
 from rag.retriever import Filters
@@ -175,7 +176,7 @@ def _search(desk: Desk, asked: Search, stop: Stop) -> Said:
     filters = asked.filters(desk.readable())
     found = desk.engine.retriever.find(question, asked.top_k or 10, filters, detect_language(question))
     desk.note("search", [passage.document for passage in found], question)
-    places = (f"[{p.rank}] {_place(p.document, p.page)}, characters {p.start} to {p.end}\n{p.text}" for p in found)
+    places = (f"[{p.rank}] {place(p.document, p.page)}, characters {p.start} to {p.end}\n{p.text}" for p in found)
     return "\n\n".join(places) or "Nothing found.", {"passages": [passage.to_json() for passage in found]}
 
 
@@ -213,15 +214,11 @@ def _told(given: Answer) -> str:
     lines = [given.text]
     for claim in () if given.abstained else given.claims:
         lines += ["", f"[{claim.verdict}] {claim.text}"]
-        lines += [f"  {_place(c.document, c.page)}: “{c.quote}”" for c in claim.citations]
-        lines += [f"  but {_place(c.document, c.page)}: “{c.quote}”" for c in claim.contradicted_by]
+        lines += [f"  {place(c.document, c.page)}: “{c.quote}”" for c in claim.citations]
+        lines += [f"  but {place(c.document, c.page)}: “{c.quote}”" for c in claim.contradicted_by]
     if given.withheld:
         lines += ["", f"{len(given.withheld)} statement(s) withheld: the documents do not support them."]
     return "\n".join(lines)
-
-
-def _place(document: str, page: int | None) -> str:
-    return document if page is None else f"{document}, p. {page}"
 
 
 class LocalDesk:

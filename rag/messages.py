@@ -1,5 +1,9 @@
 """The few words that the product itself says to a user, in the language of the question. English stands in for the others."""
 
+from pathlib import PurePosixPath
+
+# What a page of a file is called; of all others a page.
+_PAGES = dict.fromkeys((".pptx", ".odp"), "slide") | dict.fromkeys((".xlsx", ".ods"), "sheet")
 # The signs of verdicts, which say the same without colour; the message "marked" explains them.
 SIGNS = {"supported": "✓", "contradicted": "✗", "not_enough": "?"}
 _MESSAGES = {
@@ -17,6 +21,9 @@ _MESSAGES = {
         "failed": "The language model could not be used, and no sentence of the documents is sure to answer by itself.",
         "no_json": "The language model wrote no JSON that keeps to the schema.",
         "without": "The language model failed; this is what could be said without it, or was checked before.",
+        "page": "p. {n}",
+        "slide": "slide {n}",
+        "sheet": "sheet {n}",
         "left_out": "{n} passage(s) did not fit into the language model's prompt",
     },
     "es": {
@@ -33,6 +40,9 @@ _MESSAGES = {
         "failed": "No se pudo usar el modelo de lenguaje, y ninguna frase de los documentos basta por sí sola.",
         "no_json": "El modelo de lenguaje no escribió ningún JSON que cumpla el esquema.",
         "without": "El modelo de lenguaje falló; esto es lo que se pudo decir sin él o se comprobó antes.",
+        "page": "p. {n}",
+        "slide": "diapositiva {n}",
+        "sheet": "hoja {n}",
         "left_out": "{n} pasaje(s) no cupieron en la entrada del modelo de lenguaje",
     },
 }
@@ -41,6 +51,16 @@ _MESSAGES = {
 def message(key: str, language: str, **values: object) -> str:
     """One message, filled in."""
     return _MESSAGES.get(language, _MESSAGES["en"])[key].format(**values)
+
+
+def part(document: str, page: int, language: str = "en") -> str:
+    """What page of a document it is, as a reader of such files would say it."""
+    return message(_PAGES.get(PurePosixPath(document).suffix.lower(), "page"), language, n=page)
+
+
+def place(document: str, page: int | None, language: str = "en") -> str:
+    """A document, and its page where it has pages."""
+    return document if page is None else f"{document}, {part(document, page, language)}"
 
 
 def is_message(key: str, text: str) -> bool:

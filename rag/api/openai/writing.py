@@ -13,7 +13,7 @@ from typing import Any
 
 from rag.answers import Answer, Citation, Claim, Policy
 from rag.api.openai.names import Link
-from rag.messages import SIGNS, message
+from rag.messages import SIGNS, message, part
 from rag.pipeline import Event, separator
 from rag.tools import is_tool_document
 
@@ -157,14 +157,14 @@ class Writer:
 
     def _listed(self, answer: Answer) -> Iterator[str]:
         for number, citation in enumerate(self._sources, start=1):
-            yield f"[{number}] {self._linked(citation)}"
+            yield f"[{number}] {self._linked(citation, answer.language)}"
         against = [citation for claim in answer.claims for citation in claim.contradicted_by]
         if against:
-            places = ", ".join(dict.fromkeys(map(self._linked, against)))
+            places = ", ".join(dict.fromkeys(self._linked(citation, answer.language) for citation in against))
             yield f"{message('contradicted_by', answer.language)}: {places}"
 
-    def _linked(self, citation: Citation) -> str:
-        page = "" if citation.page is None else f", p. {citation.page}"
+    def _linked(self, citation: Citation, language: str) -> str:
+        page = "" if citation.page is None else f", {part(citation.document, citation.page, language)}"
         title = re.sub(r"([\[\]\\])", r"\\\1", citation.document)
         return title if is_tool_document(citation.document) else f"[{title}{page}]({self.link(citation)})"
 
