@@ -95,6 +95,11 @@ class KnownQuestions:
         return [0]
 
 
+def _halves(one: str, other: str) -> str:
+    """The beginning of one text and the end of another: few are alike, so that a search does not go looking for copies."""
+    return f"{one[: len(one) // 2]} {other[len(other) // 2 :]}"
+
+
 def made_store(folder: Path, passages: Sequence[str], words: Sequence[Sequence[str]], real: Vectors, n: int) -> Store:
     """A finished store of `n` made chunks."""
     store = Store.create(folder, embedder=KnownQuestions.name, dim=real.shape[1], chunker={})
@@ -112,7 +117,7 @@ def made_store(folder: Path, passages: Sequence[str], words: Sequence[Sequence[s
             "start": [1000 * (number % PER_DOCUMENT) for number in numbers],
             "end": [1000 * (number % PER_DOCUMENT) + 999 for number in numbers],
             "page": [None] * len(names),
-            "text": [passages[a] for a in ones],
+            "text": [_halves(passages[a], passages[b]) for a, b in zip(ones, others, strict=True)],
             "context": [""] * len(names),
             "language": ["en"] * len(names),
             "terms": [" ".join([*a, *b]) for a, b in halves],
