@@ -76,7 +76,10 @@ def _models() -> Path | None:
 def _session(name: str) -> "InferenceSession":
     import onnxruntime
 
-    return onnxruntime.InferenceSession(str((_models() or Path()) / name), providers=["CPUExecutionProvider"])
+    # What is kept for later runs is kept for each size of input anew: 1.4 GB after three dense pages, 0.6 GB without.
+    options = onnxruntime.SessionOptions()
+    options.enable_cpu_mem_arena = options.enable_mem_pattern = False
+    return onnxruntime.InferenceSession(str((_models() or Path()) / name), options, providers=["CPUExecutionProvider"])
 
 
 @cache

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from ingest import pipeline, processes, readers
 from ingest.chunker import ChunkerSettings
@@ -132,6 +133,16 @@ def test_an_archive_full_of_harm_is_given_up(tmp_path):
     assert "exit status 1" in str(found["a.zip"])
     assert len(found) == 10 + 2
     assert found["b.txt"] == "B."
+
+
+def test_a_dense_scan_needs_less_memory_than_a_file_may_take(tmp_path):
+    page, font = Image.new("RGB", (1700, 2200), "white"), ImageFont.load_default(22)
+    pen, letters = ImageDraw.Draw(page), "the quick brown fox jumps over the lazy dog 1234567890"
+    for number in range(145):  # lines of many lengths: each asks the networks for memory of another size
+        pen.text((60 + number % 3 * 560, 60 + number // 3 * 44), letters[: 5 + number % 29], fill="black", font=font)
+    page.save(scan := io.BytesIO(), "PNG")
+    found = told(requests(tmp_path / "docs", {"scan.png": scan.getvalue()}, ReadLimits(max_memory_mb=800)), read)
+    assert found["scan.png"].count("brown") > 50
 
 
 def test_a_mail_that_harms_keeps_its_attachments(tmp_path):
