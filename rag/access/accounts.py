@@ -14,10 +14,9 @@ from typing import Any, cast
 
 from rag.access.database import Database
 from rag.access.passwords import digest, hash_password, is_password, is_secret, new_secret
-from rag.access.principals import LOCAL, SCOPES, How, Principal, Scope
+from rag.access.principals import LOCAL, SCOPES, How, Principal, Scope, is_group, is_name
 from rag.errors import AccessError, StateError
 
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
 _KEY = re.compile(r"rag_([0-9a-f]{12})_([\w-]{43})")
 KEY_PREFIX = "key-"
 
@@ -85,7 +84,8 @@ class Accounts:
 
         Raises: AccessError when the name is taken or a name is not allowed, or there is no such user.
         """
-        _require_names([name, *groups])
+        _require_name(name)
+        _require_groups(groups)
         _require_scopes(scopes)
         if user is not None and self.user(user) is None:
             raise AccessError(f"cannot make a key for user `{user}`: there is no such user. See `rag users list`.")
@@ -137,7 +137,8 @@ class Accounts:
 
         Raises: AccessError when the name is taken or not allowed, or the password is too short.
         """
-        _require_names([name, *groups])
+        _require_name(name)
+        _require_groups(groups)
         _require_scopes(scopes)
         if name == LOCAL.name or name.startswith(KEY_PREFIX):
             raise AccessError(f"cannot add user `{name}`: the name is kept for the product's own use. Take another name.")
@@ -187,7 +188,7 @@ class Accounts:
 
         Raises: AccessError when there is no such user, or a name or scope is not allowed.
         """
-        _require_names(groups)
+        _require_groups(groups)
         _require_scopes(scopes)
         change = "update users set scopes = ?, groups = ? where name = ?"
         self._require_user("change", name, change, (",".join(scopes), ",".join(groups), name))
@@ -227,7 +228,7 @@ class Accounts:
 
     def log_in_outsider(self, name: str, groups: Iterable[str], hours: float) -> tuple[str, Session] | None:
         """Begin a session of whom an issuer vouches for, in these groups until it ends; None for a name not allowed."""
-        told = [group for group in groups if _NAME.fullmatch(group)]
+        told = [group for group in groups if is_group(group)]
         principal = self._outsider(name, told, "session")
         if principal is None:
             return None
@@ -257,10 +258,10 @@ class Accounts:
 
     def _outsider(self, name: str, groups: Iterable[str], how: How) -> Principal | None:
         """Somebody whom others vouch for: who is a user here too has that user's scopes and groups besides."""
-        if not _NAME.fullmatch(name) or name == LOCAL.name or name.startswith(KEY_PREFIX):
+        if not is_name(name) or name == LOCAL.name or name.startswith(KEY_PREFIX):
             return None
         user = self.user(name)
-        told = frozenset(group for group in groups if _NAME.fullmatch(group))
+        told = frozenset(group for group in groups if is_group(group))
         if user is None:
             return Principal(name, told, frozenset(("ask", "read")), how)
         return Principal(name, told | set(user.groups), frozenset(user.scopes), how)
@@ -296,10 +297,19 @@ def _is_valid(key: Key) -> bool:
     return key.revoked is None and (key.expires is None or key.expires > _now())
 
 
-def _require_names(names: Sequence[str]) -> None:
-    wrong = next((name for name in names if not _NAME.fullmatch(name)), None)
+def _require_name(name: str) -> None:
+    if not is_name(name):
+        raise AccessError(
+            f"cannot use the name `{name}`: letters, digits and `_.@+|-` are allowed, 128 at most; a letter or digit is first."
+        )
+
+
+def _require_groups(groups: Sequence[str]) -> None:
+    wrong = next((group for group in groups if not is_group(group)), None)
     if wrong is not None:
-        raise AccessError(f"cannot use the name `{wrong}`: letters, digits, `_`, `.` and `-` are allowed, 64 at most.")
+        raise AccessError(
+            f"cannot use the group `{wrong}`: one line without `,` and `:`, 128 characters at most, not like `@user`."
+        )
 
 
 def _require_scopes(scopes: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """Who asks: a name, the groups it belongs to, and what it may do. It knows nothing of how that was proved."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -8,6 +9,21 @@ Scope = Literal["ask", "read", "write", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 How = Literal["anonymous", "key", "session", "proxy"]
 EVERYONE = "*"
+# Directories name people by e-mail address or by subjects such as `auth0|5f7c`. A name is that of a folder too (uploads).
+_NAME = re.compile(r"[A-Za-z0-9][\w.@+|-]{0,127}")
+_MAX_GROUP = 128
+_NOT_IN_GROUPS = frozenset(",:")  # they divide the names in a line of rules
+
+
+def is_name(text: str) -> bool:
+    """True for what a user or a key may be called."""
+    return _NAME.fullmatch(text) is not None
+
+
+def is_group(text: str) -> bool:
+    """True for what a group may be called: one line such as `Human Resources` or `/hr`, never like `@user` or `*`."""
+    is_line = 0 < len(text) <= _MAX_GROUP and text.isprintable() and text == text.strip()
+    return is_line and text[0] not in "@*" and not _NOT_IN_GROUPS.intersection(text)
 
 
 @dataclass(frozen=True)

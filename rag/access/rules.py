@@ -16,10 +16,8 @@ from dataclasses import dataclass, field
 
 from ingest.containers import SEPARATOR, owners
 from ingest.manifest import UPLOADS
-from rag.access.principals import LOCAL
+from rag.access.principals import EVERYONE, LOCAL, is_group, is_name
 from rag.errors import AccessError
-
-_WHO = re.compile(r"\*|@?[\w.-]+")
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ def parse_rules(text: str, file: str) -> tuple[Rule, ...]:
             continue
         glob, colon, named = line.rpartition(":")
         who = [part.strip() for part in named.split(",") if part.strip()]
-        wrong = next((part for part in who if not _WHO.fullmatch(part)), None)
+        wrong = next((part for part in who if not _is_who(part)), None)
         if not colon or not glob.strip() or wrong is not None:
             why = f"`{wrong}` is neither a group, `@user` nor `*`" if wrong else "it is not of the form `GLOB: GROUP, GROUP`"
             raise AccessError(
@@ -98,6 +96,10 @@ class Rules:
                 found = (frozenset({f"@{owner(document)}"}),)
             self._known[document] = found
         return bool(found) and all(who & tokens for who in found)
+
+
+def _is_who(token: str) -> bool:
+    return token == EVERYONE or (is_name(token[1:]) if token.startswith("@") else is_group(token))
 
 
 def owner(upload: str) -> str:

@@ -145,6 +145,9 @@ def test_only_the_configured_proxy_may_say_who_asks(build):
     for headers in ({**told, "X-Forwarded-For": "10.1.2.3"}, told):
         assert from_address(site, "203.0.113.9", "/session", headers).status_code == 401
     assert from_address(site, "10.1.2.3", "/session", {**told, "X-User": "key-admin"}).status_code == 401
+    by_address = {**told, "X-User": "ana@example.org", "X-Groups": "Human Resources"}
+    assert from_address(site, "10.1.2.3", "/session", by_address).json()["user"] == "ana@example.org"
+    assert from_address(site, "10.1.2.3", "/session", by_address).json()["groups"] == ["Human Resources"]
 
 
 def test_the_cookie_is_secure_where_the_proxy_speaks_tls(build, monkeypatch):

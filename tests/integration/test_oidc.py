@@ -60,7 +60,7 @@ class Issuer:
         if told != (f"Basic {basic}", asked.get("redirect_uri"), asked.get("code_challenge")):
             return JSONResponse({"error": "invalid_grant"}, 400)
         now = int(time.time())
-        claims = {"iss": self.address, "aud": CLIENT, "sub": "u-17", "nick": "ana", "groups": ["hr", "no group!"], "iat": now,
+        claims = {"iss": self.address, "aud": CLIENT, "sub": "u-17", "nick": "ana", "groups": ["hr", "@ben"], "iat": now,
                   "exp": now + 60, "nonce": asked["nonce"], **changes}  # fmt: skip
         return {"access_token": "x", "token_type": "Bearer", "id_token": (sign or self.sign)(claims)}
 

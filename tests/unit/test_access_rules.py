@@ -37,6 +37,13 @@ def test_the_last_rule_that_matches_decides(document, who, is_allowed):
     assert rules().allows(frozenset({who, "*"}), document, "docs") is is_allowed
 
 
+def test_groups_and_users_go_by_the_names_that_directories_give_them():
+    found = rules("hr/*: Human Resources, /hr/managers, @ana@example.org, @auth0|5f7c")
+    for who in ("Human Resources", "/hr/managers", "@ana@example.org", "@auth0|5f7c"):
+        assert found.allows(frozenset({who}), "hr/a.md", "docs") is True
+    assert found.allows(frozenset({"Human", "ana@example.org", "*"}), "hr/a.md", "docs") is False
+
+
 def test_what_no_rule_speaks_of_is_denied_once_there_is_a_rule():
     assert rules("hr/*: hr").allows(frozenset({"hr", "*"}), "other.md", "docs") is False
     assert rules("# nothing\n\n").allows(frozenset(), "other.md", "docs") is True
@@ -62,7 +69,7 @@ def test_an_upload_is_its_owners_unless_a_rule_says_otherwise():
     assert (owner("uploads:a.zip!/x/b.md"), owner("uploads:ana/b.md")) == ("local", "ana")
 
 
-@pytest.mark.parametrize("line", ["no colon", ": hr", "hr/*: two words", "hr/*: hr; it"])
+@pytest.mark.parametrize("line", ["no colon", ": hr", "hr/*: @two words", "hr/*: hr, **", "hr/*: @"])
 def test_a_line_that_is_no_rule_is_named(line):
     with pytest.raises(AccessError, match="`rules`, line 2"):
         parse_rules(f"*: *\n{line}\n", "rules")
@@ -106,3 +113,17 @@ def test_users_that_cannot_be(accounts, name, password, scopes, said):
     with pytest.raises(AccessError, match=said):
         accounts.add_user(name, password, scopes)
     assert accounts.users() == []
+
+
+@pytest.mark.parametrize("name", ["@ana", "*", "a,b", "a:b", " a", "a\nb", "a\u202eb", "", "x" * 129])
+def test_no_directory_makes_a_group_that_rules_take_for_a_user_or_for_everyone(accounts, name):
+    principal = accounts.by_proxy("ana@example.org", [name, "Human Resources"])
+    assert principal.tokens == {"*", "@ana@example.org", "Human Resources"}
+    with pytest.raises(AccessError, match="cannot use the group"):
+        accounts.create_key("one", ["ask"], [name])
+
+
+@pytest.mark.parametrize("name", ["../ana", "a/b", "a\\b", "@ana", ".ana", "a b", "a\n", "", "x" * 129, "local", "key-one"])
+def test_a_name_is_never_a_path_nor_one_of_our_own(accounts, name):
+    assert accounts.by_proxy(name, []) is None
+    assert accounts.log_in_outsider(name, [], 1) is None
