@@ -80,6 +80,7 @@ class ServerConfig(Section):
 
     `state` is the folder of accounts, audit log, feedback and uploads. `hosts` are the names by which browsers may call it,
     `origins` those of other sites whose pages may, `proxies` addresses or networks whose forwarding headers are believed.
+    `public_url` is where people find the assistant, if programs call the server by another address.
     """
 
     host: str = "127.0.0.1"
@@ -94,6 +95,7 @@ class ServerConfig(Section):
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     proxies: tuple[str, ...] = ()
+    public_url: str = Field(default="", pattern=r"^(https?://[^\s?#]+)?$")
     log_questions: bool = False
 
 

@@ -79,6 +79,7 @@ def build_app(services: Services) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "X-CSRF-Token", "X-Request-ID"],
             expose_headers=["X-Request-ID", "X-Marks", "X-Page", "X-Pages", "Retry-After", "ETag"],
         )
+    app.add_middleware(web.ToAssistant)
     app.add_middleware(Manners, services=services)
     return app
 

@@ -8,12 +8,12 @@ import { openDocuments, startDocuments } from "./documents.js";
 import { byId } from "./dom.js";
 import { switchLanguage, translate } from "./i18n.js";
 import { openOverview } from "./overview.js";
-import { closeSource } from "./source.js";
+import { closeSource, showLinked } from "./source.js";
 
 let last = null; // the name of who was here before
 
 function route() {
-  const [, view, id] = /^#\/(c|documents|overview)?\/?(.*)$/.exec(location.hash) ?? [];
+  const [, view, id] = /^#\/(c|documents|overview|source)?\/?(.*)$/.exec(location.hash) ?? [];
   const name = view === "documents" || view === "overview" ? view : "ask";
   for (const one of ["ask", "documents", "overview"]) byId(`view-${one}`).hidden = one !== name;
   for (const link of document.querySelectorAll("#side a")) {
@@ -25,8 +25,9 @@ function route() {
   if (name === "documents") openDocuments();
   else if (name === "overview") openOverview();
   else {
-    openConversation(id ? decoded(id) : null);
+    openConversation(view === "c" && id ? decoded(id) : null);
     byId("question").focus({ preventScroll: true });
+    if (view === "source") showLinked(new URLSearchParams(id), byId("question"));
   }
 }
 

@@ -19,6 +19,13 @@ export function showSource({ citations, index, answer, from }) {
   byId("source").querySelector("h2").focus({ preventScroll: true });
 }
 
+// A place that a link names. Of the words it knows no more than their checksum.
+export function showLinked(params, from) {
+  const [start, end, page] = ["start", "end", "page"].map((name) => (/^\d{1,9}$/.test(params.get(name)) ? Number(params.get(name)) : null));
+  const span = start === null || end === null ? { start: null, end: null } : { start, end };
+  showSource({ citations: [{ document: params.get("document") ?? "", page, crc32: params.get("crc32"), ...span }], index: 0, answer: null, from });
+}
+
 export function closeSource() {
   if (!shown) return;
   const { from } = shown;
@@ -73,7 +80,7 @@ async function load(citation, asPage, to) {
   try {
     const now = citation.start === null ? citation : await where(citation, to.note);
     if (!to.isMine()) return;
-    if (!now) to.body.replaceChildren(el("blockquote", { text: citation.quote }));
+    if (!now) to.body.replaceChildren(citation.quote === undefined ? "" : el("blockquote", { text: citation.quote }));
     else if (!asPage || !(await page(now, to))) await text(now, to);
   } catch (error) {
     if (to.isMine()) to.body.replaceChildren(el("p", { class: "problem", text: problemOf(error) }));
@@ -84,22 +91,37 @@ async function load(citation, asPage, to) {
 async function where(citation, note) {
   const then = shown.answer?.receipt.documents?.[citation.document];
   const params = { document: citation.document, start: citation.start, end: citation.end };
+  const isLink = citation.quote === undefined;
   const say = (key) => note.replaceChildren(el("p", { class: "note warn", text: t(key) }));
   let found = null;
   try {
     found = await call("GET", "documents/text", { params });
   } catch (error) {
     if (!(error instanceof ApiError) || error.status !== 404) throw error;
-    say("gone");
+    say(isLink ? "linkGone" : "gone");
   }
-  if (found && found.text === citation.quote) {
+  if (found && (isLink ? [null, crc32(found.text)].includes(citation.crc32) : found.text === citation.quote)) {
     if (then && found.sha256 !== then) say("changedHere");
     return citation;
+  }
+  if (isLink) {
+    if (found) say("linkChanged");
+    return found && { ...citation, start: null, end: null };
   }
   const moved = shown?.answer ? await traced(citation) : null;
   if (moved) say("moved");
   else if (found) say("changed");
   return moved;
+}
+
+// As `zlib.crc32` of the server.
+function crc32(text) {
+  let sum = ~0;
+  for (const byte of new TextEncoder().encode(text)) {
+    sum ^= byte;
+    for (let bit = 0; bit < 8; bit += 1) sum = (sum >>> 1) ^ (sum & 1 ? 0xedb88320 : 0);
+  }
+  return (~sum >>> 0).toString(16).padStart(8, "0");
 }
 
 // Verification finds words that moved, also in a file that goes by another name now.

@@ -3,6 +3,7 @@
 import json
 import re
 
+import httpx
 import pytest
 
 from tests.browser.conftest import DINNER, HOSTILE, HOSTILE_NAME, HOTEL, MARKUP, MIXED, PARCEL, SLOW, UNKNOWN, wait_until
@@ -40,6 +41,36 @@ def test_a_claim_opens_its_source_at_the_exact_words(server, browse):
     page.keyboard.press("Escape")
     assert page.locator("#source").is_hidden()
     assert page.evaluate("document.activeElement.className") == "chip"
+
+
+def cited(server, question):
+    """Addresses of the citations that a program gets for a question."""
+    body = {"model": "grounded-rag", "messages": [{"role": "user", "content": question}]}
+    message = httpx.post(f"{server.url}/v1/chat/completions", json=body).json()["choices"][0]["message"]
+    return [annotation["url_citation"]["url"] for annotation in message["annotations"]]
+
+
+def test_the_address_of_a_citation_opened_in_a_browser_shows_the_words_in_their_document(server, browse):
+    text, pdf = cited(server, MIXED)
+    assert httpx.get(text).json()["text"] == "The hotel limit in Madrid is 140 euros per night", "a program gets the words"
+    page = browse(text)
+    page.locator("#source mark").wait_for()
+    assert page.locator("#source mark").inner_text() == "The hotel limit in Madrid is 140 euros per night"
+    assert mark_in_view(page) and page.locator("#source .note").count() == 0
+    page.goto(pdf)
+    page.get_by_role("img", name="Page 2 of dinner.pdf, the quoted words highlighted").wait_for()
+
+
+def test_the_address_of_words_that_changed_or_of_a_document_that_is_gone_says_so(server, browse):
+    text, _ = cited(server, MIXED)
+    page = browse(re.sub("crc32=.*", "crc32=00000000", text))
+    page.locator("#source .note", has_text="was changed since it was cited").wait_for()
+    assert "Flights must be booked" in page.locator("#source .document").inner_text()
+    assert page.locator("#source mark").count() == 0
+    page = browse(text.replace("travel.md", "other.md"), expects=REFUSED)
+    page.locator("#source .note", has_text="not there any more").wait_for()
+    page = browse(f"{server.url}/documents/text?document=travel.md&start=x&end=%2E%2E#<b>")
+    page.locator("#source .document", has_text="Flights must be booked").wait_for()
 
 
 def test_several_sources_are_stepped_through_and_a_pdf_shows_its_page(server, browse):

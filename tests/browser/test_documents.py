@@ -126,6 +126,14 @@ def test_a_conversation_is_shared_by_link_within_rights(guarded, browse):
     ben.get_by_text("There is no such conversation.").wait_for()
 
 
+def test_the_address_of_a_citation_asks_who_it_is_first_and_shows_only_what_that_user_may_read(guarded, browse):
+    place = "/documents/text?document=travel.md&start=0&end=10"
+    log_in(browse, guarded, "ana", path=place).locator("#source mark").wait_for()
+    page = log_in(browse, guarded, "ben", path=place)
+    page.locator("#source .note", has_text="not there any more, or not for you").wait_for()
+    assert page.locator("#source mark").count() == 0
+
+
 def test_nothing_of_a_user_is_left_for_the_next_one(guarded, browse):
     page = log_in(browse, guarded, "ana")
     ask(page, HOTEL)

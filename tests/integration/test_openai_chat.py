@@ -58,6 +58,12 @@ def streamed(client, **options):
     return content, [one for delta in deltas for one in getattr(delta, "annotations", None) or []], chunks
 
 
+def test_links_begin_with_the_address_by_which_people_reach_the_server(build, connect):
+    with running(build(public_url="https://docs.example.com/kb/")) as address:
+        found = connect(address).chat.completions.create(model="any", messages=ASKED).choices[0].message
+        assert "](https://docs.example.com/kb/documents/text?document=travel.md&start=" in found.content
+
+
 def test_a_completion_has_text_citations_and_the_answer_object(build, connect):
     with running(build()) as address:
         client = connect(address)

@@ -131,7 +131,7 @@ async def complete(body: Chat, request: Request, caller: Asker, services: Wired)
     schema = schema_of(body.response_format, "response_format")
     query = body.query(body.messages, body.reasoning_effort, schema, services)
     limit = body.max_completion_tokens or body.max_tokens
-    writer = body.writer(services, linker(request), with_sources=schema is None, max_tokens=limit)
+    writer = body.writer(services, linker(request, services), with_sources=schema is None, max_tokens=limit)
 
     besides = body.besides(services)
 

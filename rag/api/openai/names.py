@@ -6,6 +6,7 @@ Ids are digests of names: the same document keeps its id, and an id tells nothin
 import hashlib
 import math
 import uuid
+import zlib
 from collections.abc import Callable
 from pathlib import PurePosixPath
 from urllib.parse import urlencode
@@ -13,6 +14,7 @@ from urllib.parse import urlencode
 from fastapi import Request
 
 from rag.answers import Citation, Passage
+from rag.api.services import Services
 from rag.tools import is_tool_document
 
 MODEL = "grounded-rag"
@@ -49,16 +51,21 @@ def score_of(least: float) -> float:
     return math.log(rounded_up / (1 - rounded_up)) if rounded_up > 0 else -math.inf
 
 
-def linker(request: Request) -> Link:
-    """Make the addresses of citations on the server as the client called it: the page for a PDF, else the text."""
-    base = str(request.base_url).rstrip("/")
+def linker(request: Request, services: Services) -> Link:
+    """Make the addresses of citations, at `server.public_url` or as the client called the server: page of a PDF, else text.
+
+    A browser that follows one gets to the assistant instead (`rag.api.web`), which sees by `crc32` whether the words changed.
+    """
+    base = (services.config.server.public_url or str(request.base_url)).rstrip("/")
 
     def link(citation: Citation) -> str:
         if is_tool_document(citation.document):  # nothing to be opened; clients want an address all the same
             return citation.document
         is_pdf = PurePosixPath(citation.document).suffix.lower() == ".pdf"
         place = {"document": citation.document, "start": citation.start, "end": citation.end}
-        return f"{base}/documents/{'page' if is_pdf else 'text'}?{urlencode(place)}"
+        page = {"page": citation.page} if is_pdf and citation.page else {}
+        check = {"crc32": f"{zlib.crc32(citation.quote.encode()):08x}"}
+        return f"{base}/documents/{'page' if is_pdf else 'text'}?{urlencode(place | page | check)}"
 
     return link
 

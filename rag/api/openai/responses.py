@@ -220,7 +220,7 @@ def _prepared(body: Ask, request: Request, caller: Caller, services: Services) -
         query.model_copy(update={"top_k": body.top()}),
         body.besides(rounds, services, caller),
         rounds,
-        body.writer(services, linker(request), with_sources=False, max_tokens=body.max_output_tokens),
+        body.writer(services, linker(request, services), with_sources=False, max_tokens=body.max_output_tokens),
         reply,
         before,
         body.store is not False,
