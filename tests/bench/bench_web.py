@@ -105,7 +105,7 @@ def citation(page: Any, url: str, question: str, n: int) -> dict[str, Any]:
 def conversations(page: Any, url: str, state: Path, n: int) -> dict[str, Any]:
     """Time to list and to search very many conversations, and to open one of them."""
     book = Conversations(Database.of(state))
-    _, exchanges = book.find(LOCAL, book.listed(LOCAL)[0].id) or (None, [])
+    _, exchanges = book.find(LOCAL, book.listed(LOCAL)[0][0].id) or (None, [])
     answer = exchanges[0].answer
     began = time.perf_counter()
     for number in range(N_CONVERSATIONS):
