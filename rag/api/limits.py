@@ -68,6 +68,7 @@ class Workbench:
                     loop.call_soon_threadsafe(values.put_nowait, value)
 
         future, told = self._start(pump), time.monotonic()
+        getting: asyncio.Future[Value] | None = None
         try:
             yield None
             while not (future.done() and values.empty()):
@@ -86,6 +87,8 @@ class Workbench:
             future.result()
         finally:
             stop.set()
+            if getting is not None:
+                getting.cancel()  # else it waits for ever when whoever reads has left
 
     async def _look(self, request: Request, stop: Stop, future: "asyncio.Future[Value]") -> None:
         """Leave where nobody waits, or where it takes too long."""

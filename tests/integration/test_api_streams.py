@@ -166,8 +166,10 @@ def test_the_generator_stops_when_its_client_leaves(build, is_stream, path, aske
             pass
 
         await site.app(scope, receive, send)
+        await asyncio.sleep(0.01)  # whatever was cancelled ends
+        return asyncio.all_tasks() - {asyncio.current_task()}
 
-    asyncio.run(leave())
+    assert asyncio.run(leave()) == set(), "nothing waits on for a client that left"
     site.services.work.close()
     assert generator.is_closed
     assert generator.n_given < 200
