@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ingest.chunker import ChunkerSettings
-from ingest.embedder import PACKAGED, Embedder, SentenceTransformerEmbedder
+from ingest.embedder import PACKAGED, Embedder, Precision, SentenceTransformerEmbedder
 from ingest.errors import ConfigError
 from ingest.limits import ReadLimits
 from ingest.universal import UNIVERSAL, CombinedEmbedder, UniversalEmbedder
@@ -41,6 +41,7 @@ class EmbedderConfig(Section):
 
     model: str = COMBINED
     device: str = "auto"
+    precision: Precision = "auto"
     batch_size: int = Field(default=32, ge=1, le=4096)
     query_prefix: str = ""
     text_prefix: str = ""
@@ -58,6 +59,7 @@ class EmbedderConfig(Section):
         return SentenceTransformerEmbedder(
             name,
             device=self.device,
+            precision=self.precision,
             batch_size=self.batch_size,
             query_prefix=self.query_prefix,
             text_prefix=self.text_prefix,

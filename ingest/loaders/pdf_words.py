@@ -258,7 +258,8 @@ def _inked(words: list[Placed], pixels: NDArray[np.uint8], scale: float) -> list
 
 def _steps(pixels: NDArray[np.uint8], axis: int) -> NDArray[np.bool_]:
     """Where one pixel differs visibly from the next along an axis."""
-    differs = np.abs(np.diff(pixels.astype(np.int16), axis=axis)) >= _MIN_CONTRAST
+    one, next_one = (pixels[:, :-1], pixels[:, 1:]) if axis else (pixels[:-1], pixels[1:])
+    differs = np.maximum(one, next_one) - np.minimum(one, next_one) >= _MIN_CONTRAST
     steps: NDArray[np.bool_] = differs[:, :, 0] | differs[:, :, 1] | differs[:, :, 2]
     return steps
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from tokenizers import Tokenizer
 
-from ingest.embedder import packaged_model_folder
+from ingest.minilm.engine import packaged_model_folder
 
 MAX_TOKENS = 256
 MAX_FIRST_TOKENS = 88

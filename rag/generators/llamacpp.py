@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ingest.embedder import file_sha256
+from ingest.checksum import file_sha256
 from rag.errors import GeneratorError, GeneratorUnavailable
 from rag.generators import Draft, Request
 from rag.generators.content import ContentGuard, clean_content

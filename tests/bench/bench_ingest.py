@@ -22,7 +22,7 @@ from pathlib import Path
 
 from run import commit, machine
 
-from ingest.embedder import packaged_model_folder
+from ingest.minilm.engine import packaged_model_folder
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PEERS = ("llama-index-core==0.14.25", "llama-index-readers-file==0.7.0", "haystack-ai==3.3.0")

@@ -5,6 +5,7 @@ The evaluation is that of `rag eval`; only its summaries are kept here, not a ro
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -72,12 +73,14 @@ def evaluated(name: str, options: argparse.Namespace, parts: Sequence[str]) -> d
     return {key: value for key, value in result.items() if key not in ("rows", "skipped")} | {"ingest_seconds": ingested}
 
 
-def prepared_store(name: str, bench: Path, stores: Path, corpus: Path | None = None) -> tuple[Path, float | None]:
+def prepared_store(
+    name: str, bench: Path, stores: Path, corpus: Path | None = None, model: str = RagConfig().embedder.model
+) -> tuple[Path, float | None]:
     """The store of a set, made from `corpus` or the set's own, and the seconds that took, None where it was begun before."""
     store, complete = stores / name, stores / f"{name}.complete"  # one whose making was broken off is completed
     is_new = False
     try:
-        Store.open(store, embedder=RagConfig().embedder.model)
+        Store.open(store, embedder=model)
         if complete.is_file():
             return store, None
     except StoreError:
@@ -93,6 +96,6 @@ def prepared_store(name: str, bench: Path, stores: Path, corpus: Path | None = N
     store.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     command = [sys.executable, "-m", "ingest.cli", str(corpus), "--store", str(store), "--json"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=os.environ | {"RAG_EMBEDDER__MODEL": model})
     complete.touch()
     return store, round(time.monotonic() - started, 1) if is_new else None

@@ -1,30 +1,79 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from ingest import embedder as module
 from ingest import universal
-from ingest.embedder import SentenceTransformerEmbedder, packaged_model_folder
+from ingest.embedder import SentenceTransformerEmbedder
 from ingest.errors import EmbedderError
+from ingest.minilm import engine
+from ingest.minilm.engine import has_8_bit_instructions, packaged_model_folder
 from ingest.universal import CombinedEmbedder, UniversalEmbedder
 
 TEXTS = ["a", "The hotel limit is 140 euros.", "word " * 100, "El permiso dura quince días.", "x" * 50, "", "short one"]
 
 
-def test_vectors_are_those_of_the_plain_model_whatever_the_batch(embedder):
+@pytest.fixture(scope="module")
+def plain():
+    """The packaged model as sentence-transformers runs it."""
+    from sentence_transformers import SentenceTransformer
+
+    return SentenceTransformer(str(packaged_model_folder()), device="cpu", local_files_only=True)
+
+
+@pytest.mark.parametrize(("settings", "nearest"), [({"precision": "float32"}, 0.9999), ({"precision": "int8"}, 0.97)])
+def test_vectors_are_those_of_the_plain_model_whatever_the_batch(plain, settings, nearest):
+    embedder = SentenceTransformerEmbedder(device="cpu", **settings)
     ours = embedder.encode(TEXTS)
-    theirs = embedder._loaded().encode(TEXTS, normalize_embeddings=True, show_progress_bar=False)
+    theirs = plain.encode(TEXTS, normalize_embeddings=True, show_progress_bar=False)
     assert ours.shape == (len(TEXTS), embedder.dim) == theirs.shape
     assert ours.dtype == np.float32
     assert np.allclose(np.linalg.norm(ours, axis=1), 1, atol=1e-5)
-    assert np.min(np.sum(ours * theirs, axis=1)) > 0.9999
-    assert np.allclose(embedder.encode(TEXTS[1:2])[0], ours[1], atol=1e-5)
+    assert np.min(np.sum(ours * theirs, axis=1)) > nearest
+    assert np.array_equal(embedder.encode(TEXTS[1:2])[0], ours[1])
+    assert embedder.max_tokens == plain.max_seq_length
 
 
-def test_nothing_of_a_long_text_is_dropped(embedder):
+def test_a_model_of_torch_gives_the_vectors_of_the_plain_one(plain):
+    embedder = SentenceTransformerEmbedder(str(packaged_model_folder()), device="cpu")
+    theirs = plain.encode(TEXTS, normalize_embeddings=True, show_progress_bar=False)
+    assert np.min(np.sum(embedder.encode(TEXTS) * theirs, axis=1)) > 0.9999
+    assert np.min(np.sum(embedder.encode(TEXTS[:2]) * theirs[:2], axis=1)) > 0.9999
+    assert (embedder.dim, embedder.max_tokens) == (theirs.shape[1], plain.max_seq_length)
+    assert list(embedder.token_starts(TEXTS[3])) == list(SentenceTransformerEmbedder().token_starts(TEXTS[3]))
+
+
+def test_the_packaged_model_neither_needs_torch_nor_tells_its_precision(tmp_path):
+    run = "import sys; from ingest.embedder import SentenceTransformerEmbedder as E; E(device='cpu').encode(['a', 'b'])"
+    subprocess.run([sys.executable, "-c", f"{run}; assert 'torch' not in sys.modules"], check=True)
+    both = [SentenceTransformerEmbedder(precision=precision).identity for precision in ("int8", "float32")]
+    assert both[0] == both[1], "a store may be written on one machine and asked on another"
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ("flags\t\t: fpu avx2 avx512f avx512_vnni", True),
+        ("flags\t\t: fpu avx2 avx_vnni", True),
+        ("Features\t: fp asimd asimddp", True),
+        ("flags\t\t: fpu avx2 avx512f", False),
+        ("model name\t: avx512_vnni", False),
+    ],
+)
+def test_8_bits_are_taken_where_the_processor_has_instructions_for_them(tmp_path, monkeypatch, flags, expected):
+    monkeypatch.setattr(engine.platform, "system", lambda: "Linux")
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\n{flags}\n", encoding="utf-8")
+    assert has_8_bit_instructions(tmp_path / "cpuinfo") is expected
+    assert has_8_bit_instructions(tmp_path / "none") is False
+
+
+def test_nothing_of_a_long_text_is_dropped(embedder, plain):
     head, tail = "The red valve opens at forty bar. " * 40, "Penguins live in the south of the world. " * 40
     both = embedder.encode([head + tail])[0]
     about_tail = embedder.encode_queries(["penguins"])[0]
-    cut_off = embedder._loaded().encode([head + tail], normalize_embeddings=True)[0]
+    cut_off = plain.encode([head + tail], normalize_embeddings=True)[0]
     assert both @ about_tail > cut_off @ about_tail + 0.1
     assert abs(np.linalg.norm(both) - 1) < 1e-5
 
@@ -51,16 +100,14 @@ def test_a_long_text_has_its_tokens_where_a_short_one_has_them(embedder, monkeyp
     assert lines in pieces and pieces[-1] < len(text)
 
 
-def test_texts_are_cut_alike_before_and_after_the_model_is_loaded(embedder, monkeypatch):
-    embedder.encode(["loaded"])
-    alone = SentenceTransformerEmbedder()
+def test_texts_are_cut_as_the_model_of_torch_cuts_them(embedder, monkeypatch):
+    torch_model = SentenceTransformerEmbedder(str(packaged_model_folder()), device="cpu")
     texts = [*TEXTS, "Ünïcödé naïve ßtraße 你好 🎉 [SEP] <b> A\u0301\x00 ", "two\nlines and\ttabs  "]
-    assert [alone.token_starts(text) for text in texts] == [embedder.token_starts(text) for text in texts]
-    assert alone._model is None
+    assert [embedder.token_starts(text) for text in texts] == [torch_model.token_starts(text) for text in texts]
     long = " ".join(texts)
     whole = embedder.token_starts(long)
     monkeypatch.setattr(module, "_TOKENISED_CHARS", 40)
-    assert alone.token_starts(long) == whole, "pieces make no difference"
+    assert embedder.token_starts(long) == whole, "pieces make no difference"
 
 
 def test_identity_of_two_embedders_together_tells_of_both(tmp_path):
@@ -88,7 +135,7 @@ def test_a_model_that_is_not_there_is_told_by_name(tmp_path):
 
 
 def test_damaged_weights_are_refused(monkeypatch):
-    monkeypatch.setattr(module, "_WEIGHTS_SHA256", "0" * 64)
+    monkeypatch.setattr(engine, "WEIGHTS_SHA256", "0" * 64)
     with pytest.raises(EmbedderError, match="damaged"):
         packaged_model_folder()
 

@@ -12,7 +12,7 @@ def saved(folder, kind, labels):
     import torch
     from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification, BertForTokenClassification
 
-    from ingest.embedder import packaged_model_folder
+    from ingest.minilm.engine import packaged_model_folder
 
     torch.manual_seed(3)
     names = dict(enumerate(labels))

@@ -37,7 +37,7 @@ def from_packaged_model(attention: str = "sdpa") -> CrossEncoder:
     """A network whose body is the packaged MiniLM; the heads are new."""
     from transformers import BertModel
 
-    from ingest.embedder import packaged_model_folder
+    from ingest.minilm.engine import packaged_model_folder
 
     body = BertModel.from_pretrained(packaged_model_folder(), add_pooling_layer=False, attn_implementation=attention)
     for layer in body.encoder.layer:

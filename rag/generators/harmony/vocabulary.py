@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingest.embedder import file_sha256
+from ingest.checksum import file_sha256
 from rag.errors import GeneratorError
 
 if TYPE_CHECKING:
