@@ -6,6 +6,8 @@ torch = pytest.importorskip("torch")
 
 from rag.crossencoder.inputs import pair  # noqa: E402
 from rag.crossencoder.training.corruption import corrupt, lighten  # noqa: E402
+from rag.crossencoder.training.network import from_packaged_model  # noqa: E402
+from rag.crossencoder.training.restore import restore  # noqa: E402
 from rag.crossencoder.training.rows import IGNORED, Row  # noqa: E402
 from rag.crossencoder.training.statements import statement  # noqa: E402
 from rag.crossencoder.training.train import _batches, _share, tensors  # noqa: E402
@@ -125,3 +127,24 @@ def test_a_short_training_learns_and_its_export_says_the_same(tmp_path):
     red, blue = network.read([pair(f"The box is {word}.", "The box is red.") for word, _ in texts])
     assert red.support.argmax() == 0 and blue.support.argmax() == 1
     assert red.answers > 0 > blue.answers
+
+    # The run is gone; its file is where the next one starts from.
+    again = [*run, str(tmp_path / "again"), "--weights", str(tmp_path / "toy.onnx"), "--steps", "1", *steps, "--rate", "0"]
+    subprocess.run([*again, "--bf16"], check=True, capture_output=True)
+    export[-1] = str(tmp_path / "again" / "checkpoint.pt")
+    subprocess.run([*export, "--out", str(tmp_path / "same.onnx")], check=True, capture_output=True)
+    for before, word in ((red, "red"), (blue, "blue")):
+        after = CrossEncoder(tmp_path / "same.onnx").read([pair(f"The box is {word}.", "The box is red.")])[0]
+        assert after.support == pytest.approx(before.support, abs=0.3) and after.answers == pytest.approx(
+            before.answers, abs=0.3
+        )
+
+
+def test_a_file_of_another_network_is_nothing_to_start_from(tmp_path):
+    import onnx
+    from onnx import helper
+
+    graph = helper.make_graph([], "empty", [], [])
+    onnx.save(helper.make_model(graph), str(tmp_path / "other.onnx"))
+    with pytest.raises(ValueError, match="it has no"):
+        restore(from_packaged_model(), tmp_path / "other.onnx")

@@ -28,7 +28,8 @@ from rag.crossencoder.training.questions import QUESTION_SETS, question_rows, re
 from rag.crossencoder.training.rows import SEED, Row, tags_of
 
 _MIN_TOUCHED_CHARS = 3
-_N_RAGTRUTH = {"QA": (3200, 4200), "Summary": (3200, 3600), "Data2txt": (2400, 1200)}  # unsupported, supported claims
+_N_RAGTRUTH = {"QA": (4500, 8000), "Summary": (4500, 8000), "Data2txt": (4500, 3500)}  # unsupported, supported claims
+_UNRELATED = 0.04  # share of the claims that are also read beside the sources of another answer
 _N_MULTI_HOP = 500
 
 
@@ -98,10 +99,7 @@ def _sampled_answers(pairs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     kept = kept_sources(pairs)
     found = [item for item in pairs if source_digest(item) not in kept]
     random.Random(SEED).shuffle(found)
-    # Unsupported answers hold both kinds of sentences; of the others a part is enough.
-    wrong = [item for item in found if item["label"] == "unsupported"]
-    right = [item for item in found if item["label"] == "supported"]
-    return wrong + right[: len(right) // 4]
+    return found
 
 
 def _sampled_factcg(pairs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -145,6 +143,7 @@ def _claim_pair(checker: Checker, claim: str, texts: Sequence[str], context: str
 
 def _answer_rows(pairs: Sequence[dict[str, Any]]) -> Iterator[Row]:
     checker = Checker(model=LogisticSupport())
+    rng = random.Random(f"{SEED} {pairs[0]['id']}" if pairs else SEED)
     for item in pairs:
         sources = [(source["id"], source["text"]) for source in item["sources"]]
         claims = parse_answer(item["answer"], [name for name, _ in sources])
@@ -157,6 +156,11 @@ def _answer_rows(pairs: Sequence[dict[str, Any]]) -> Iterator[Row]:
             found, at = _claim_pair(checker, text, texts, claim.context)
             tags = tags_of(found, at, inner, is_known=True)
             yield Row(found.ids, len(found.first), f"ragtruth {item['task']}", kind, tags)
+            if rng.random() < _UNRELATED:
+                other = rng.choice(pairs)
+                if source_digest(other) != source_digest(item):
+                    found, at = _claim_pair(checker, text, [source["text"] for source in other["sources"]], claim.context)
+                    yield Row(found.ids, len(found.first), "ragtruth unrelated", 2)
 
 
 def _claim_rows(name: str, pairs: Sequence[dict[str, Any]]) -> Iterator[Row]:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from rag.crossencoder.training.network import CrossEncoder, from_packaged_model, frozen
+from rag.crossencoder.training.restore import restore
 from rag.crossencoder.training.rows import IGNORED, Row
 
 SEED = 20
@@ -38,11 +39,16 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1.2e-4)
     parser.add_argument("--frozen", type=int, default=1, help="lowest layers that stay as they are")
     parser.add_argument("--every", type=int, default=100, help="steps between checkpoints")
+    parser.add_argument("--weights", type=Path, help="file that ships: where a run without a checkpoint starts from")
+    parser.add_argument("--bf16", action="store_true", help="multiply in 16 bits, for processors that do so faster")
     options = parser.parse_args()
     rows = [row for given in options.rows for row in _read(given)]
     torch.manual_seed(SEED)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    network = frozen(from_packaged_model(), options.frozen).to(device)
+    network = frozen(from_packaged_model(), options.frozen)
+    if options.weights and not _checkpoint(options.folder).is_file():
+        restore(network, options.weights)
+    network = network.to(device)
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=options.rate, weight_decay=0.01, fused=True)
     step = _resume(options.folder, network, optimiser)
@@ -55,7 +61,8 @@ def main() -> None:
     while step < options.steps:
         for group in optimiser.param_groups:
             group["lr"] = options.rate * _share(step, options.steps, options.decay)
-        losses = _losses(network, next(batches), device)
+        with torch.autocast(device, torch.bfloat16, enabled=options.bf16):
+            losses = _losses(network, next(batches), device)
         total = torch.stack(list(losses.values())).sum()
         total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(trained, 1.0)
@@ -85,8 +92,12 @@ def _share(step: int, steps: int, decay: int) -> float:
     return min((step + 1) / _WARM_UP, 1.0, (steps - step) / max(decay, 1))
 
 
+def _checkpoint(folder: Path) -> Path:
+    return folder / "checkpoint.pt"
+
+
 def _resume(folder: Path, network: CrossEncoder, optimiser: torch.optim.Optimizer) -> int:
-    path = folder / "checkpoint.pt"
+    path = _checkpoint(folder)
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         return 0
@@ -99,7 +110,7 @@ def _resume(folder: Path, network: CrossEncoder, optimiser: torch.optim.Optimize
 def _save(folder: Path, step: int, network: CrossEncoder, optimiser: torch.optim.Optimizer) -> None:
     new = folder / "checkpoint.new"
     torch.save({"step": step, "network": network.state_dict(), "optimiser": optimiser.state_dict()}, new)
-    new.replace(folder / "checkpoint.pt")
+    new.replace(_checkpoint(folder))
 
 
 def _batches(rows: Sequence[Row], tokens: int) -> Iterator[list[Row]]:
@@ -146,7 +157,7 @@ def tensors(rows: Sequence[Row], device: str = "cpu") -> dict[str, Tensor]:
 def _losses(network: CrossEncoder, rows: Sequence[Row], device: str) -> dict[str, Tensor]:
     """Loss of each head that this batch teaches; each counts by its share of the batch."""
     batch = tensors(rows, device)
-    support, answers, tags, spans = network(batch["ids"], batch["mask"], batch["types"])
+    support, answers, tags, spans = (found.float() for found in network(batch["ids"], batch["mask"], batch["types"]))
     losses: dict[str, Tensor] = {}
     n = len(rows)
     claims = batch["support"] != IGNORED
