@@ -72,7 +72,7 @@ class Embedder(Protocol):
 
 
 class _Engine(Protocol):
-    """What computes vectors of texts that it reads whole."""
+    """What computes vectors of texts that it reads whole. Safe to share between threads."""
 
     @property
     def dim(self) -> int: ...
@@ -148,9 +148,8 @@ class SentenceTransformerEmbedder:
     def token_starts(self, text: str) -> Sequence[int]:
         """Character position at which each token of `text` starts, ascending, without special tokens."""
         starts = array("q")
-        with self._lock:
-            for shift, end in _pieces(text):
-                starts.extend(start + shift for start in self._engine.token_starts(text[shift:end]))
+        for shift, end in _pieces(text):
+            starts.extend(start + shift for start in self._engine.token_starts(text[shift:end]))
         return starts
 
     def _encode(self, texts: list[str]) -> Vectors:
@@ -159,8 +158,7 @@ class SentenceTransformerEmbedder:
             return np.zeros((0, self.dim), dtype=np.float32)
         windows = [self._windows(text) for text in texts]
         flat = [piece for pieces in windows for piece in pieces]
-        with self._lock:
-            encoded = self._engine.encode(flat)
+        encoded = self._engine.encode(flat)
         if len(flat) == len(texts):
             return encoded
         starts = np.cumsum([0] + [len(pieces) for pieces in windows[:-1]])
@@ -195,24 +193,27 @@ class _Torch:
     def __init__(self, name: str, device: str, batch_size: int) -> None:
         self._model = _load(name, device)
         self._batch_size = batch_size
+        self._lock = threading.Lock()
         self.dim = int(self._model.get_embedding_dimension() or 0)
         self.max_tokens = int(self._model.max_seq_length or 512)
 
     def token_starts(self, text: str) -> Sequence[int]:
         tokenizer: Any = self._model.tokenizer
-        encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False)
+        with self._lock:
+            encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False)
         return [start for start, _ in encoded["offset_mapping"]]
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        if self._model.device.type == "cpu" and len(texts) > _FEW_TEXTS:
-            return _encode_on_all_cores(self._model, texts)
-        encoded = self._model.encode(
-            list(texts),
-            batch_size=self._batch_size,
-            normalize_embeddings=True,
-            convert_to_numpy=True,
-            show_progress_bar=False,
-        )
+        with self._lock:
+            if self._model.device.type == "cpu" and len(texts) > _FEW_TEXTS:
+                return _encode_on_all_cores(self._model, texts)
+            encoded = self._model.encode(
+                list(texts),
+                batch_size=self._batch_size,
+                normalize_embeddings=True,
+                convert_to_numpy=True,
+                show_progress_bar=False,
+            )
         return np.ascontiguousarray(encoded, dtype=np.float32)
 
 

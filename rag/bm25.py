@@ -20,18 +20,22 @@ class Bm25:
         lengths = [sum(bag.values()) for bag in bags]
         mean = max(sum(lengths) / max(len(lengths), 1), 1e-9)
         self._n = len(bags)
-        self._postings: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        postings: dict[str, list[tuple[int, float]]] = defaultdict(list)
         for number, (bag, length) in enumerate(zip(bags, lengths, strict=True)):
             for term, count in bag.items():
                 gain = count * (_K1 + 1) / (count + _K1 * (1 - _B + _B * length / mean))
-                self._postings[term].append((number, gain))
+                postings[term].append((number, gain))
+        # One after the other in two arrays: an array for each of many rare terms would take more room than what is in it.
+        ends = np.cumsum([len(found) for found in postings.values()], dtype=np.int64).tolist()
+        self._ranges = dict(zip(postings, zip([0, *ends], ends, strict=False), strict=True))
+        self._numbers = np.fromiter((number for found in postings.values() for number, _ in found), np.int32)
+        self._gains = np.fromiter((gain for found in postings.values() for _, gain in found), np.float64)
 
     def scores(self, words: Iterable[str]) -> NDArray[np.float64]:
         """Score of every text: (n,) float64, 0 where no word occurs."""
         scores = np.zeros(self._n)
         for word in words:
-            found = self._postings.get(word, ())
-            rarity = log(1 + (self._n - len(found) + 0.5) / (len(found) + 0.5))
-            for number, gain in found:
-                scores[number] += rarity * gain
+            start, end = self._ranges.get(word, (0, 0))
+            rarity = log(1 + (self._n - (end - start) + 0.5) / (end - start + 0.5))
+            scores[self._numbers[start:end]] += rarity * self._gains[start:end]  # a text has each term once
         return scores

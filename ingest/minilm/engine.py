@@ -72,7 +72,7 @@ class MiniLM:
         """`precision`: "int8", "float32", or "auto" for what is faster here."""
         self.precision = ("int8" if has_8_bit_instructions() else "float32") if precision == "auto" else precision
         self._lock = threading.Lock()
-        self._threads = int(os.environ.get("OMP_NUM_THREADS") or 0) or _cores()
+        self._threads = _n_threads()
 
     def token_starts(self, text: str) -> list[int]:
         """Character position at which each token of `text` starts, without special tokens."""
@@ -85,9 +85,9 @@ class MiniLM:
         on what else is in it, and short texts would be padded to the longest.
         """
         found = np.zeros((len(texts), self.dim), dtype=np.float32)
+        tokens = [encoded.ids[: self.max_tokens] for encoded in self._tokenizer.encode_batch(list(texts))]
         with self._lock:
-            tokens = [encoded.ids[: self.max_tokens] for encoded in self._tokenizer.encode_batch(list(texts))]
-            _ = self._session
+            _ = self._session  # loaded once, before the threads ask for it
         longest_first = sorted(range(len(texts)), key=lambda place: -len(tokens[place]))
 
         def embed(place: int) -> None:
@@ -158,5 +158,8 @@ def _in_8_bits(name: str, matrix: NDArray[np.float32]) -> dict[str, NDArray[Any]
     return {name: rounded, f"{name}.scale": scale, f"{name}.zero": np.zeros(matrix.shape[1], dtype=np.int8)}
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _n_threads() -> int:
+    """As many as there are cores for this process, or fewer where the environment says so, as for other libraries."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    return min(int(wanted), cores) if wanted.isdigit() and int(wanted) else cores

@@ -1,5 +1,7 @@
+import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -50,6 +52,19 @@ def test_the_packaged_model_neither_needs_torch_nor_tells_its_precision(tmp_path
     subprocess.run([sys.executable, "-c", f"{run}; assert 'torch' not in sys.modules"], check=True)
     both = [SentenceTransformerEmbedder(precision=precision).identity for precision in ("int8", "float32")]
     assert both[0] == both[1], "a store may be written on one machine and asked on another"
+
+
+def test_threads_that_ask_at_once_get_what_one_gets():
+    fresh = SentenceTransformerEmbedder(device="cpu")
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda text: fresh.encode([text])[0], TEXTS))
+    assert np.array_equal(np.stack(found), SentenceTransformerEmbedder(device="cpu").encode(TEXTS))
+
+
+@pytest.mark.parametrize(("said", "expected"), [("1", 1), ("1,2", 1), ("", None), ("0", None), ("many", None), ("9999", None)])
+def test_as_many_threads_as_the_environment_allows(monkeypatch, said, expected):
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    assert engine.MiniLM()._threads == (expected or len(os.sched_getaffinity(0)))
 
 
 @pytest.mark.parametrize(

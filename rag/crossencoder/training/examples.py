@@ -2,8 +2,9 @@
 
 Claims come from ragtruth_train, factcg and foolmetwice (people's or published labels), from sentences of the question sets
 changed by rule (`corruption`), and from questions with their own or another question's answer. Questions and passages come from
-squad2, squad_es, xquad and clapnq. The documents of `held_out`, and a tenth of the sources of ragtruth_train, are left out to
-measure with. `python -m rag.crossencoder.training.examples --bench DIR --out FILE` writes the rows.
+squad2, squad_es, xquad and clapnq, searches by claims from scifact. The documents of `held_out`, and a tenth of the sources of
+ragtruth_train, are left out to measure with. `python -m rag.crossencoder.training.examples --bench DIR --out FILE` writes the
+rows.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from rag.checker.support import Alignment, LogisticSupport
 from rag.citations import parse_answer
 from rag.crossencoder.inputs import Pair
 from rag.crossencoder.training.network import SUPPORT_CLASSES
-from rag.crossencoder.training.questions import QUESTION_SETS, question_rows, rewritten_rows, statement_rows
+from rag.crossencoder.training.questions import QUESTION_SETS, claim_rows, question_rows, rewritten_rows, statement_rows
 from rag.crossencoder.training.rows import SEED, Row, tags_of
 
 _MIN_TOUCHED_CHARS = 3
@@ -41,8 +42,12 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rewritten", type=int, metavar="N", help="only sentences changed by rule, up to N of a passage")
     parser.add_argument("--statements", action="store_true", help="only questions with answers said as statements")
+    parser.add_argument("--claims", action="store_true", help="only claims as searches")
     options = parser.parse_args()
-    if options.statements:
+    if options.claims:
+        rows = list(claim_rows(options.bench))
+        random.Random(SEED).shuffle(rows)
+    elif options.statements:
         rows = [row for name in QUESTION_SETS for row in statement_rows(options.bench, name)]
         random.Random(SEED).shuffle(rows)
     elif options.rewritten:

@@ -21,6 +21,7 @@ _N_REWRITTEN = {"squad2": 1400, "squad_es": 1400, "xquad_en": 300, "xquad_es": 5
 _N_QUESTIONS = {"squad_es": 2600}
 _HARD_NEGATIVES = 0.6  # share of the questions that also see a passage that does not belong to them
 _PER_PASSAGE = 2
+_N_FOUND = 4  # passages beside those that belong to a claim
 
 
 def question_rows(bench: Path, name: str) -> Iterator[Row]:
@@ -38,6 +39,25 @@ def question_rows(bench: Path, name: str) -> Iterator[Row]:
         yield from _reading_rows(index, question, name, rng)
     yield from _statement_rows(index.chunks, wanted, name, rng)
     yield from _rewritten_rows(chunks, name, rng, _PER_PASSAGE, _N_REWRITTEN[name])
+
+
+def claim_rows(bench: Path) -> Iterator[Row]:
+    """Claims of scifact as searches: what belongs to one is moved up, what a search finds beside it is not.
+
+    Of each cited abstract the passage that fits best; a claim may be refuted by it, so that nothing is said of support.
+    """
+    chunks, questions = load_set(bench / "scifact", SentenceTransformerEmbedder())
+    index = MemoryIndex(chunks, SentenceTransformerEmbedder(), "en")
+    for question in questions:
+        if is_held_out("scifact", question["id"]):
+            continue
+        gold = {item["document"] for item in question["gold"]}
+        cited = [index.search(question["question"], "en", 1, frozenset({name})) for name in sorted(gold)]
+        found = index.search(question["question"], "en", _N_FOUND + len(gold))
+        others = [passage for passage in found if passage.document not in gold][:_N_FOUND]
+        for passage in [*(best[0] for best in cited if best), *others]:
+            read, _ = passage_pair(question["question"], passage.context, passage.text)
+            yield Row(read.ids, len(read.first), "scifact", answers=int(passage.document in gold))
 
 
 def _home(chunks: Sequence[Chunk], question: Mapping[str, Any]) -> Chunk | None:

@@ -172,11 +172,13 @@ def _losses(network: CrossEncoder, rows: Sequence[Row], device: str) -> dict[str
     if asked.any():
         goal = batch["answers"][asked].float()
         losses["answers"] = nn.functional.binary_cross_entropy_with_logits(answers[asked], goal) * asked.sum() / n
+    marked = batch["span"][:, 0] != IGNORED
+    if marked.any():
         visible = (batch["types"] == 1) & (batch["mask"] == 1)
         visible[:, 0] = True
-        logits = spans.masked_fill(~visible.unsqueeze(-1), -1e4)[asked]
-        loss = nn.functional.cross_entropy(logits.transpose(1, 2).flatten(0, 1), batch["span"][asked].flatten())
-        losses["spans"] = _SPAN_WEIGHT * loss * asked.sum() / n
+        logits = spans.masked_fill(~visible.unsqueeze(-1), -1e4)[marked]
+        loss = nn.functional.cross_entropy(logits.transpose(1, 2).flatten(0, 1), batch["span"][marked].flatten())
+        losses["spans"] = _SPAN_WEIGHT * loss * marked.sum() / n
     return losses
 
 
