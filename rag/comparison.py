@@ -48,7 +48,7 @@ def with_contradictions(desk: Desk, claims: Sequence[Claim]) -> list[Claim]:
     pairs = [(claim, passage) for claim in supported for passage in _others(claim, desk.passages, _MAX_CONTRADICTING)]
     items = [(claim.text, evidence_of([passage]), claim.context) for claim, passage in pairs]
     # The gates alone rule most pairs out, at no call of the support model.
-    readings = [found[0] if found else None for found in desk.checker.read_all(items)]
+    readings = desk.checker.read_all(items)
     rivals = [
         n
         for n, ((claim, passage), reading) in enumerate(zip(pairs, readings, strict=True))

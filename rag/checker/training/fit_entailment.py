@@ -3,7 +3,8 @@
     python -m rag.checker.training.fit_entailment --bench DIR [--weights FILE] [--sources N] [--out FILE]
 
 Reads the tenth of the sources of ragtruth_train that the network was not trained on. Every figure is of sources left out of the
-fit (five folds); the coefficients that are written come from all of them.
+fit (five folds); the coefficients that are written come from all of them. The threshold is the best for them and for
+ragtruth_test together, whose answers are fewer unsupported and which is there for thresholds, not for coefficients.
 """
 
 import argparse
@@ -18,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score, roc_auc_score
 
-from rag.checker.check import Checker, claim_items
-from rag.checker.entailment import claim_pair, doubted_words, network_features
+from rag.checker.check import Checker, claim_items, standing
+from rag.checker.entailment import SURE, claim_pair, doubted_words, network_features
 from rag.checker.support import LogisticSupport
 from rag.checker.training.fit_support import MIN_TOUCHED_CHARS, best_threshold, coefficients
 from rag.citations import parse_answer
@@ -82,28 +83,32 @@ def main() -> None:
     kept = kept[: options.sources or len(kept)]
     network = CrossEncoder(options.weights)
     answers = read_answers([pair for pair in pairs if source_digest(pair) in set(kept)], network)
-    parameters, report = fit(answers)
+    others = read_answers(read_pairs(next((options.bench / "ragtruth_test").glob("pairs.jsonl*"))), network)
+    parameters, report = fit(answers, others)
     parameters["weights_sha256"] = network.version
-    parameters["fitted"] = f"{report['n_answers']} answers of ragtruth_train that the network did not see"
+    parameters["fitted"] = f"{report['n_answers']} answers of ragtruth_train that the network did not see; threshold also by ragtruth_test"
     for path, value in ((options.out, parameters), (options.result, report | {"parameters": parameters})):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(report, indent=1))
 
 
-def fit(answers: Sequence[Answered]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The regression, the thresholds, and what they reach on sources left out."""
+def fit(answers: Sequence[Answered], others: Sequence[Answered] = ()) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The regression, the thresholds, and what they reach on sources left out; `others` count for the threshold alone."""
     scores = _left_out_scores(answers, FEATURES)
     gold = np.array([answer.is_unsupported for answer in answers])
     whole = _answer_scores(scores)
-    threshold = best_threshold(whole, gold)
+    weights, intercept = _fitted(answers, FEATURES)
+    beside = _answer_scores([_claim_scores(answer, weights, intercept) for answer in others])
+    gold_beside = np.array([answer.is_unsupported for answer in others], dtype=bool)
+    threshold = best_threshold(np.concatenate([whole, beside]), np.concatenate([gold, gold_beside]))
     probabilities = np.array([s for row, answer in zip(scores, answers, strict=True) for s in row[_scored(answer)]])
     right = np.array([not c.is_wrong for a in answers for c in a.claims if c.values is not None and not c.has_failed])
     word_threshold, word_f1 = _word_threshold(answers, scores, threshold)
-    weights, intercept = _fitted(answers, FEATURES)
     report = {
         "n_answers": len(answers),
         "n_claims": sum(len(answer.claims) for answer in answers),
+        "n_answers_for_threshold": len(answers) + len(others),
         "answer_f1": round(100 * float(f1_score(gold, whole < threshold)), 2),
         "answer_auroc": round(100 * float(roc_auc_score(gold, -whole)), 2),
         "claim_auroc": round(100 * float(roc_auc_score(right, probabilities)), 2),
@@ -114,7 +119,7 @@ def fit(answers: Sequence[Answered]) -> tuple[dict[str, Any], dict[str, Any]]:
     }
     parameters = {
         "name": "cross-encoder",
-        "version": "2",
+        "version": "3",
         "threshold": round(threshold, 4),
         "word_threshold": round(word_threshold, 2),
         "intercept": round(intercept, 5),
@@ -212,20 +217,21 @@ def read_answers(pairs: Sequence[Mapping[str, Any]], network: CrossEncoder) -> l
         sources = [(source["id"], source["text"]) for source in item["sources"]]
         claims = parse_answer(item["answer"], [name for name, _ in sources])
         readings = checker.read_all(claim_items(claims, sources, item.get("question")))
-        inputs = [claim_pair(entry[0].alignment, entry[0].context) for entry in readings if entry is not None]
+        inputs = [claim_pair(reading.alignment, reading.context) for reading in readings if reading is not None]
         reads = iter(zip(network.read([given for given, _ in inputs]), inputs, strict=True))
         judged = []
-        for claim, entry in zip(claims, readings, strict=True):
+        for claim, reading in zip(claims, readings, strict=True):
             wrong = [(max(s["start"] - claim.start, 0), min(s["end"], claim.end) - claim.start) for s in item["spans"]]
             wrong = [(a, b) for a, b in wrong if b - a >= MIN_TOUCHED_CHARS]
-            if entry is None:
+            if reading is None:
                 judged.append(Judged(None, False, bool(wrong)))
                 continue
             read, (given, at) = next(reads)
-            values = {**entry[0].features, **network_features(read, given, at)}
+            values = {**reading.features, **network_features(read, given, at)}
+            has_failed = bool(standing(reading.findings, values["net_support"] >= SURE))
             words = tuple(_marked(claim.text, read, given, at, limit, wrong) for limit in _WORD_THRESHOLDS)
             row = tuple(values[name] for name in FEATURES)
-            judged.append(Judged(row, entry[1], bool(wrong), words, sum(b - a for a, b in wrong)))
+            judged.append(Judged(row, has_failed, bool(wrong), words, sum(b - a for a, b in wrong)))
         found.append(Answered(source_digest(item), item["label"] == "unsupported", tuple(judged)))
     return found
 

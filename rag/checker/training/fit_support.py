@@ -145,8 +145,8 @@ def _answers(pairs: Sequence[dict[str, Any]]) -> list[Answered]:
         readings = checker.read_all(claim_items(claims, sources, pair.get("question")))
         for claim, reading in zip(claims, readings, strict=True):
             touched = sum(max(0, min(s["end"], claim.end) - max(s["start"], claim.start)) for s in pair["spans"])
-            row = None if reading is None else tuple(reading[0].features[name] for name in FEATURES)
-            values.append((row, reading is not None and reading[1], touched >= MIN_TOUCHED_CHARS))
+            row = None if reading is None else tuple(reading.features[name] for name in FEATURES)
+            values.append((row, reading is not None and bool(reading.findings), touched >= MIN_TOUCHED_CHARS))
         read.append(Answered(pair["label"] == "unsupported", tuple(values)))
     return read
 
