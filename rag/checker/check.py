@@ -1,8 +1,9 @@
 """Judge claims against evidence: gates first, then the support score; either can fail a claim.
 
 A figure, a date, an identifier or a quotation that a gate misses fails its claim whatever the score says. Where a gate stumbles
-over wording (a name, a negation, a word of degree), a model that has read both texts and is sure of them overrules it: on
-answers of language models nineteen of twenty such alarms were false (data/results/checking-experiments.md).
+over wording (a name, a negation, a word of degree), a model that has read both texts and is sure of them overrules it: of such
+alarms over answers of language models one in twenty was true. Where the evidence shares few words with a claim, it fails unless
+that model holds it for supported (data/results/checking-experiments.md).
 
 Also the whole of `rag check`: an answer and its sources in, one verdict for each claim out. It knows nothing of stores or
 generators, and it reads what the evidence says, not whether the evidence is true.
@@ -11,6 +12,7 @@ generators, and it reads what the evidence says, not whether the evidence is tru
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from math import isfinite
 from typing import Any
 
@@ -30,6 +32,8 @@ _MIN_VERBATIM_WORDS = 3
 _CONTRADICTION_OVERLAP = 0.6  # share of the claim in the closest sentence from which a rival figure contradicts it
 _EVIDENCE_FLOOR = 0.25  # a sentence that holds less of the claim does not speak for it
 _SECOND_SENTENCE_GAIN = 0.15
+_SURE = 3.0  # log-odds of a model that has read both texts, from which it overrules gates of wording
+_HELD = 1.0  # the same, from which evidence that shares few words with a claim may support it; of unrelated texts 2 % get there
 _OF_WORDING = frozenset(("name", "negation", "modality", "scope", "comparison"))
 _MERGE_GAP = 24  # characters between two uncovered words that make one span of them
 
@@ -98,9 +102,14 @@ def run_gates(alignment: Alignment) -> list[Finding]:
     return sorted(found, key=lambda finding: finding.start)
 
 
-def standing(findings: Sequence[Finding], is_sure: bool) -> list[Finding]:
-    """Those that fail a claim, given whether the support model is sure that the evidence supports it."""
-    return [finding for finding in findings if not (is_sure and finding.kind in _OF_WORDING)]
+def standing(findings: Sequence[Finding], log_odds: float) -> list[Finding]:
+    """Those that fail a claim, given the log-odds of support by a model that has read both texts."""
+    return [finding for finding in findings if not (log_odds >= _SURE and finding.kind in _OF_WORDING)]
+
+
+def fails(reading: Reading, log_odds: float) -> bool:
+    """True where the claim is not supported whatever the score says."""
+    return bool(standing(reading.findings, log_odds)) or not (reading.speaks or log_odds >= _HELD)
 
 
 class _Case:
@@ -124,12 +133,15 @@ class _Case:
 
     def reading(self) -> Reading:
         """What the support model sees."""
-        return Reading(self.alignment, self.findings, self.context)
+        return Reading(self.alignment, self.findings, self.context, any(holds for *_, holds in self.closest))
 
     def judged(self, support: Support, threshold: float) -> Judgement:
         """Join gates and score: a missed gate caps the score below the threshold."""
-        score, evidence = support.probability, self._speaking()
-        if findings := standing(self.findings, support.is_sure):
+        score = support.probability
+        evidence = tuple(place for place, holds in self.closest if holds)
+        if not evidence and support.log_odds >= _HELD:
+            evidence = tuple(place for place, _ in self.closest[:1])
+        if findings := standing(self.findings, support.log_odds):
             first = min(findings, key=lambda finding: not self._contradicts(finding))
             verdict: Verdict = "contradicted" if self._contradicts(first) else "not_enough"
             spans = _merged([*((f.start, f.end) for f in findings), *support.unsupported])
@@ -179,8 +191,12 @@ class _Case:
                 return not re.search(r"\w", source.text[a:start]) and (end >= b or not re.search(r"\w", source.text[end:b]))
         return False
 
-    def _speaking(self) -> tuple[tuple[int, int, int, float], ...]:
-        """The sentence of each source that holds most of the claim, with the next one where that adds much; best first."""
+    @cached_property
+    def closest(self) -> list[tuple[tuple[int, int, int, float], bool]]:
+        """The sentence of each source that holds most of the claim, with the next one where that adds much; best first.
+
+        With each whether it holds enough to speak of the claim.
+        """
         best: dict[int, int] = {}
         for number in self.alignment.closest:
             best.setdefault(self.evidence.sentences[number][0], number)
@@ -192,10 +208,10 @@ class _Case:
                     wider = self.alignment.share([number, other])
                     if wider >= share + _SECOND_SENTENCE_GAIN:
                         share, numbers = wider, sorted({number, other})
-            if share >= _EVIDENCE_FLOOR:
-                spans = [self.evidence.sources[index].spans[self.evidence.sentences[k][1]] for k in numbers]
-                found.append((self.places[index], spans[0][0], spans[-1][1], round(share, 4)))
-        return tuple(sorted(found, key=lambda item: -item[3]))
+            spans = [self.evidence.sources[index].spans[self.evidence.sentences[k][1]] for k in numbers]
+            place = (self.places[index], spans[0][0], spans[-1][1], round(share, 4))
+            found.append((place, share >= _EVIDENCE_FLOOR))
+        return sorted(found, key=lambda item: -item[0][3])
 
     def _uncovered(self) -> tuple[tuple[int, int], ...]:
         """The words that the evidence lacks, joined where they stand close; the whole claim if most are missing."""

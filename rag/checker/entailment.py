@@ -19,7 +19,6 @@ from rag.crossencoder.runtime import CrossEncoder, Read
 
 _MOST = 8.0  # log-odds beyond this are no surer
 _DOUBTED = 3  # the words doubted most
-SURE = 3.0  # log-odds of support from which the network is right of 19 claims in 20 at which a gate of wording stumbled
 _MIN_SHARED = 0.5  # of the claim's words in its closest sentence, from which that sentence can contradict it
 
 
@@ -54,7 +53,7 @@ class CrossEncoderSupport:
         # It was taught contradiction on claims close to their evidence; of an unrelated text it says anything.
         is_contradicted = values["net_contradicted"] > 0 and values["best"] >= _MIN_SHARED
         doubted = doubted_words(reading.claim, read, found, at, self._word_threshold)
-        return Support(sigmoid(logit), is_contradicted, doubted, values["net_support"] >= SURE)
+        return Support(sigmoid(logit), is_contradicted, doubted, values["net_support"])
 
 
 def claim_pair(alignment: Alignment, context: str = "") -> tuple[Pair, int]:

@@ -22,11 +22,12 @@ _PREFIX_CREDIT = 0.6
 
 @dataclass(frozen=True)
 class Reading:
-    """A claim laid beside its evidence, and what the gates missed in it."""
+    """A claim laid beside its evidence, what the gates missed in it, and whether a sentence of the evidence speaks of it."""
 
     alignment: "Alignment"
     findings: Sequence[Finding] = ()
     context: str = ""
+    speaks: bool = True
 
     @property
     def claim(self) -> str:
@@ -44,14 +45,15 @@ class Support:
     """What a model says of one claim.
 
     `probability` in [0, 1] that the evidence supports it; `is_contradicted`: the evidence says otherwise, where the model can
-    tell; `unsupported`: the characters of the claim that it holds to be wrong, where it can point at them; `is_sure`: it has
-    read both texts and hardly ever errs when it speaks like this, so that a gate that stumbled over wording gives way.
+    tell; `unsupported`: the characters of the claim that it holds to be wrong, where it can point at them; `log_odds` of
+    support by a model that has read both texts, 0 where none has: from some height on it is heard against gates of wording and
+    where the evidence shares few words with the claim.
     """
 
     probability: float
     is_contradicted: bool = False
     unsupported: tuple[tuple[int, int], ...] = ()
-    is_sure: bool = False
+    log_odds: float = 0.0
 
 
 class SupportModel(Protocol):

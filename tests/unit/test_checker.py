@@ -97,7 +97,7 @@ def test_a_high_score_does_not_overrule_a_gate():
 
 class Sure(Broken):
     def assess(self, readings):
-        return [Support(value, is_sure=True) for value in self.values]
+        return [Support(value, log_odds=5.0) for value in self.values]
 
 
 MADE = 'The pump is made by Acme and weighs 3.5 kg since 4 May 2021. It is "safe to use" as model MX-4471-B.'
@@ -119,6 +119,14 @@ def test_a_sure_model_overrules_gates_of_wording_and_no_other(claim, verdict):
     found = Checker(model=Sure([1.0])).judge(claim, [MADE])
     assert (found.verdict == "supported") == (verdict == "supported")
     assert Checker(model=Broken([1.0])).judge(claim, [MADE]).verdict != "supported", "a gate stumbles over it"
+
+
+def test_evidence_in_other_words_supports_what_a_model_that_read_both_holds_true():
+    claim, text = "Staff may take a fortnight off whenever they marry.", "Employees get fourteen days when they marry."
+    assert Checker(model=Broken([1.0])).judge(claim, [text]).verdict == "not_enough"
+    found = Checker(model=Sure([1.0])).judge(claim, [text])
+    assert found.verdict == "supported" and [place for place, *_ in found.evidence] == [0]
+    assert Checker(model=Sure([1.0])).judge(claim, ["Der Aufzug fährt heute nicht."]).verdict == "not_enough"
 
 
 def test_sureness_alone_supports_nothing():

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score, roc_auc_score
 
-from rag.checker.check import Checker, claim_items, standing
-from rag.checker.entailment import SURE, claim_pair, doubted_words, network_features
+from rag.checker.check import Checker, claim_items, fails
+from rag.checker.entailment import claim_pair, doubted_words, network_features
 from rag.checker.support import LogisticSupport
 from rag.checker.training.fit_support import MIN_TOUCHED_CHARS, best_threshold, coefficients
 from rag.citations import parse_answer
@@ -86,7 +86,8 @@ def main() -> None:
     others = read_answers(read_pairs(next((options.bench / "ragtruth_test").glob("pairs.jsonl*"))), network)
     parameters, report = fit(answers, others)
     parameters["weights_sha256"] = network.version
-    parameters["fitted"] = f"{report['n_answers']} answers of ragtruth_train that the network did not see; threshold also by ragtruth_test"
+    seen = f"{report['n_answers']} answers of ragtruth_train that the network did not see"
+    parameters["fitted"] = f"{seen}; threshold also by ragtruth_test"
     for path, value in ((options.out, parameters), (options.result, report | {"parameters": parameters})):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
@@ -228,7 +229,7 @@ def read_answers(pairs: Sequence[Mapping[str, Any]], network: CrossEncoder) -> l
                 continue
             read, (given, at) = next(reads)
             values = {**reading.features, **network_features(read, given, at)}
-            has_failed = bool(standing(reading.findings, values["net_support"] >= SURE))
+            has_failed = fails(reading, values["net_support"])
             words = tuple(_marked(claim.text, read, given, at, limit, wrong) for limit in _WORD_THRESHOLDS)
             row = tuple(values[name] for name in FEATURES)
             judged.append(Judged(row, has_failed, bool(wrong), words, sum(b - a for a, b in wrong)))
