@@ -140,22 +140,22 @@ def test_nothing_of_a_user_is_left_for_the_next_one(guarded, browse):
     page.fill("#question", "a draft")
     page.context.clear_cookies()
     page.fill("#find", "hotel")
-    page.get_by_label("Password").wait_for()
+    page.locator("#login").get_by_label("Password").wait_for()
     log_in_again(page, "ana")
     page.locator("#shell").wait_for()
     assert page.input_value("#question") == "a draft" and page.locator(".turn").count() == 1
     page.context.clear_cookies()
     page.get_by_role("button", name="Log out").click()
-    page.get_by_label("Password").wait_for()
+    page.locator("#login").get_by_label("Password").wait_for()
     page.go_back()
-    page.get_by_label("Password").wait_for()
+    page.locator("#login").get_by_label("Password").wait_for()
     log_in_again(page, "ben")
     page.locator("#who", has_text="ben").wait_for()
     assert page.input_value("#question") == "" and page.locator(".turn").count() == 0
     page.goto(guarded.url + "/#/documents")
     page.context.clear_cookies()
     page.get_by_role("searchbox", name="Search by name").fill("travel")
-    page.get_by_label("Password").wait_for()
+    page.locator("#login").get_by_label("Password").wait_for()
     log_in_again(page, "ana")
     page.locator("#who", has_text="ana").wait_for()
     wait_until(page, "location.hash === ''")
@@ -203,7 +203,7 @@ def test_an_administrator_sees_what_happened_and_says_who_may_do_what(guarded, b
     overview.get_by_role("alert").filter(has_text="that is you").wait_for()
     assert faults(page) == []
     page.get_by_role("button", name="Log out").click()
-    page.get_by_label("Password").wait_for()
+    page.locator("#login").get_by_label("Password").wait_for()
 
 
 def test_an_old_answer_says_that_its_source_changed_and_the_document_is_read_again(serve, browse, tmp_path):
