@@ -9,6 +9,7 @@ best are read again (`rag.reranker`).
 import fnmatch
 import threading
 from collections.abc import Callable, Container, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -127,6 +128,7 @@ class Retriever:
         self._view: _View | None = None
         self._serving = Serving(self.settings.exact_below, embedder.encode_queries)
         self._lock = threading.Lock()
+        self._beside = ThreadPoolExecutor(thread_name_prefix="text-search")  # both searches at once
 
     def search(
         self, question: str, top_k: int = 10, filters: Filters | None = None, language: str | None = None
@@ -166,9 +168,10 @@ class Retriever:
         limit = max(self.settings.n_candidates, top_k, n_candidates)
         languages = (language, *view.index.languages)
         words = _question_terms(question, languages)
-        text_scores = dict(view.snapshot.text_search(words, limit, names))
+        by_text = self._beside.submit(view.snapshot.text_search, words, limit, names)
         query = self._embedder.encode_queries([question])[0]
         dense_scores = dict(view.index.search(query, limit, scope))
+        text_scores = dict(by_text.result())
         pool = len(view.index) if scope is None else scope.n
         weight = self._dense_weight(language, view.index.languages)
         scores = fused(dense_scores, text_scores, query, view.index, weight, min(limit, pool))
