@@ -11,7 +11,7 @@ from rag.answers import Passage
 from rag.crossencoder.passages import answer_odds
 from rag.crossencoder.runtime import CrossEncoder
 
-WEIGHT = 0.15  # of log-odds, beside standardised scores
+WEIGHT = 0.2  # of log-odds, beside standardised scores
 
 
 class Reranker:

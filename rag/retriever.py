@@ -111,7 +111,7 @@ class Retriever:
     """
 
     name = "dense+bm25"
-    version = "4"
+    version = "5"
 
     def __init__(
         self,
