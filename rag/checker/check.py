@@ -35,6 +35,7 @@ _SECOND_SENTENCE_GAIN = 0.15
 _SURE = 3.0  # log-odds of a model that has read both texts, from which it overrules gates of wording
 _HELD = 1.0  # the same, from which evidence that shares few words with a claim may support it; of unrelated texts 2 % get there
 _OF_WORDING = frozenset(("name", "negation", "modality", "scope", "comparison"))
+_MAX_QUESTION_WORDS = 32
 _MERGE_GAP = 24  # characters between two uncovered words that make one span of them
 
 Item = tuple[str, Sequence[str]] | tuple[str, Sequence[str], str]
@@ -249,11 +250,12 @@ def claim_items(
 ) -> list[tuple[str, list[str], str]]:
     """What to judge for each claim: its text without markers, the texts it must stand in, what it leans on."""
     ids = [name for name, _ in sources]
+    asked = question if question and _asks(question) else None
     return [
         (
             _without_markers(claim),
             [sources[i][1] for i in _chosen(claim, ids)],
-            " ".join(filter(None, (question, claim.context))),
+            " ".join(filter(None, (asked, claim.context))),
         )
         for claim in claims
     ]
@@ -262,6 +264,11 @@ def claim_items(
 def answer_score(scores: Sequence[float]) -> float:
     """Probability that every claim is supported: that of the weakest claim, since errors of one answer go together."""
     return min(scores, default=1.0)
+
+
+def _asks(question: str) -> bool:
+    """False for an instruction ("Summarise the following text:", or long ones), on which no claim leans."""
+    return len(question.split()) <= _MAX_QUESTION_WORDS and not question.rstrip().endswith(":")
 
 
 def _chosen(claim: DraftClaim, ids: Sequence[str]) -> list[int]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from rag.checker.records import in_words
 from rag.checker.selection import select_sentences
 from rag.checker.support import Alignment, Reading, Support, sigmoid
 from rag.crossencoder.inputs import Pair, count_tokens, pair
@@ -58,9 +59,9 @@ class CrossEncoderSupport:
 
 def claim_pair(alignment: Alignment, context: str = "") -> tuple[Pair, int]:
     """The input for a claim and its evidence, and at which character of the first text the claim starts."""
-    numbers = select_sentences(alignment, count_tokens)
+    numbers = select_sentences(alignment, lambda text: count_tokens(in_words(text)))
     lead = f"{context} " if context else ""
-    return pair(lead + alignment.claim, " ".join(alignment.evidence.text(number) for number in numbers)), len(lead)
+    return pair(lead + alignment.claim, " ".join(in_words(alignment.evidence.text(number)) for number in numbers)), len(lead)
 
 
 def network_features(read: Read, found: Pair, at: int) -> dict[str, float]:

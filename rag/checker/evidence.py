@@ -15,6 +15,7 @@ from math import log
 from ingest.analysis import detect_language, fold, terms
 from ingest.sentences import sentence_spans
 from rag.checker.quantities import DateValue, Quantity, find_dates, find_quantities
+from rag.checker.records import is_data, members, separated
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)+(?!\w)|\w+(?:[-–'’./:@_]\w+)*|[€$£%]")
 # Letters with digits or marks inside: MX-4471-B, ISO9001, v2.3, covid-19 excluded by its lower case.
@@ -43,7 +44,9 @@ def content_words(text: str, language: str) -> list[Word]:
     for match in _WORD.finditer(text):
         found = terms(match.group(), language)
         if found:
-            words.append(Word(match.start(), match.end(), tuple(found)))
+            parts = separated(match.group())
+            extra = terms(parts, language) if " " in parts else []
+            words.append(Word(match.start(), match.end(), tuple(dict.fromkeys([*found, *extra]))))
     return words
 
 
@@ -84,10 +87,12 @@ class Source:
     """One text given as evidence, with what the checker looks up in it."""
 
     def __init__(self, text: str) -> None:
-        """Cut the text into sentences and words."""
+        """Cut the text into sentences, or data into its members, and those into words."""
         self.text = text
         self.language = detect_language(text)
         self.spans = sentence_spans(text)
+        if is_data(text):
+            self.spans = [span for start, end in self.spans for span in members(text, start, end)]
         self.starts = [start for start, _ in self.spans]
         self.words = [content_words(text[start:end], self.language) for start, end in self.spans]
         self.bags = [frozenset(term for word in words for term in word.terms) for words in self.words]

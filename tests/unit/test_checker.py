@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.checker.check import Checker, check_answer
+from rag.checker.check import Checker, check_answer, claim_items
 from rag.checker.support import Support
+from rag.citations import parse_answer
 from rag.errors import CheckerError
 
 PUMP = (
@@ -188,3 +189,11 @@ def test_six_claims_find_their_own_passage_among_five():
     output = check_answer(answer, passages, Checker())
     assert [claim["verdict"] == "supported" for claim in output["claims"]] == [True] * 5 + [False]
     assert [claim["citations"][0]["source"] for claim in output["claims"][:5]] == names
+
+
+def test_a_claim_may_lean_on_a_question_but_not_on_an_instruction():
+    claims = parse_answer("In Almere.", ["s"])
+    sources = [("s", "The Lantern is in Almere.")]
+    assert [context for *_, context in claim_items(claims, sources, "Where is the Lantern?")] == ["Where is the Lantern?"]
+    for instruction in ("Summarise the following text in 100 words:", "Write an overview of the place. " * 8):
+        assert [context for *_, context in claim_items(claims, sources, instruction)] == [""]

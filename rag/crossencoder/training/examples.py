@@ -19,17 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from rag.checker.check import Checker, claim_items
-from rag.checker.entailment import claim_pair
-from rag.checker.evidence import Evidence
-from rag.checker.support import Alignment, LogisticSupport
+from rag.checker.support import LogisticSupport
 from rag.citations import parse_answer
-from rag.crossencoder.inputs import Pair
+from rag.crossencoder.training.claim_input import claim_input
 from rag.crossencoder.training.network import SUPPORT_CLASSES
 from rag.crossencoder.training.questions import QUESTION_SETS, claim_rows, question_rows, rewritten_rows, statement_rows
 from rag.crossencoder.training.rows import SEED, Row, tags_of
+from rag.crossencoder.training.written import written_rows
 
 _MIN_TOUCHED_CHARS = 3
-_N_RAGTRUTH = {"QA": (4500, 8000), "Summary": (4500, 8000), "Data2txt": (4500, 3500)}  # unsupported, supported claims
+_N_RAGTRUTH = {"QA": (4500, 8000), "Summary": (4500, 8000), "Data2txt": (7000, 7000)}  # unsupported, supported claims
 _UNRELATED = 0.04  # share of the claims that are also read beside the sources of another answer
 _N_MULTI_HOP = 500
 
@@ -42,10 +41,14 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rewritten", type=int, metavar="N", help="only sentences changed by rule, up to N of a passage")
     parser.add_argument("--statements", action="store_true", help="only questions with answers said as statements")
+    parser.add_argument("--written", type=Path, metavar="DIR", help="only what was written for this project, from that folder")
     parser.add_argument("--claims", action="store_true", help="only claims as searches")
     options = parser.parse_args()
     if options.claims:
         rows = list(claim_rows(options.bench))
+        random.Random(SEED).shuffle(rows)
+    elif options.written:
+        rows = list(written_rows(options.written))
         random.Random(SEED).shuffle(rows)
     elif options.statements:
         rows = [row for name in QUESTION_SETS for row in statement_rows(options.bench, name)]
@@ -140,31 +143,27 @@ def _work(job: tuple[str, Any]) -> list[Row]:
     return list(_claim_rows(*given))
 
 
-def _claim_pair(checker: Checker, claim: str, texts: Sequence[str], context: str) -> tuple[Pair, int]:
-    """The input for a claim as the checker would make it."""
-    evidence = Evidence([checker.source(text) for text in texts if text.strip()])
-    return claim_pair(Alignment(claim, evidence, context), context)
-
-
 def _answer_rows(pairs: Sequence[dict[str, Any]]) -> Iterator[Row]:
     checker = Checker(model=LogisticSupport())
     rng = random.Random(f"{SEED} {pairs[0]['id']}" if pairs else SEED)
     for item in pairs:
         sources = [(source["id"], source["text"]) for source in item["sources"]]
         claims = parse_answer(item["answer"], [name for name, _ in sources])
-        for claim, (text, texts, _) in zip(claims, claim_items(claims, sources), strict=True):
+        # An answer is checked with its question (`rag check`) or without (`rag ask`).
+        question = item.get("question") if rng.random() < 0.5 else None
+        for claim, (text, texts, context) in zip(claims, claim_items(claims, sources, question), strict=True):
             touching = [
                 s for s in item["spans"] if min(s["end"], claim.end) - max(s["start"], claim.start) >= _MIN_TOUCHED_CHARS
             ]
             inner = [(max(s["start"] - claim.start, 0), s["end"] - claim.start) for s in touching]
             kind = 0 if not touching else 1 if any("Conflict" in s["type"] for s in touching) else 2
-            found, at = _claim_pair(checker, text, texts, claim.context)
+            found, at = claim_input(checker, text, texts, context)
             tags = tags_of(found, at, inner, is_known=True)
             yield Row(found.ids, len(found.first), f"ragtruth {item['task']}", kind, tags)
             if rng.random() < _UNRELATED:
                 other = rng.choice(pairs)
                 if source_digest(other) != source_digest(item):
-                    found, at = _claim_pair(checker, text, [source["text"] for source in other["sources"]], claim.context)
+                    found, at = claim_input(checker, text, [source["text"] for source in other["sources"]], context)
                     yield Row(found.ids, len(found.first), "ragtruth unrelated", 2)
 
 
@@ -173,7 +172,7 @@ def _claim_rows(name: str, pairs: Sequence[dict[str, Any]]) -> Iterator[Row]:
     for item in pairs:
         is_right = item["label"] == "supported"
         wrong = 1 if name == "foolmetwice" else 2
-        found, at = _claim_pair(checker, item["answer"], [source["text"] for source in item["sources"]], "")
+        found, at = claim_input(checker, item["answer"], [source["text"] for source in item["sources"]], "")
         yield Row(found.ids, len(found.first), name, 0 if is_right else wrong, tags_of(found, at, (), is_known=is_right))
 
 

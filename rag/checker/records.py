@@ -1,0 +1,70 @@
+"""Evidence that is data and not prose: JSON, or the like of it, as tools and exports give it, cut and said in words.
+
+A sentence splitter sees one long sentence in `{"name": ..., "hours": {...}}`, of which a reading model would get the beginning
+and no more. Here each member is a statement of its own; a small object of plain values (opening hours, a list of flags) stays
+whole. Offsets are those of the text given; only what a model reads is reworded. It does not judge anything.
+"""
+
+import re
+from collections.abc import Iterator
+
+_QUOTED = r"""(?:"[^"\n]{1,60}"|'[^'\n]{1,60}')"""
+_KEY = re.compile(rf"(?<![\w\"'])({_QUOTED})\s*:\s*")
+_OBJECT = re.compile(r"\{[^{}]{0,400}\}")
+_MIN_KEYS = 3  # fewer may be a quotation with a colon behind it
+_SEPARATORS = " \t\r\n,"
+_BETWEEN = _SEPARATORS + "{}[]"  # what a member neither begins nor ends with
+_CAMEL = re.compile(r"(?<=[a-zà-ÿ]{2})(?=[A-ZÀ-Þ][a-zà-ÿ]{2})")  # not WiFi
+_CONSTANTS = {"true": "yes", "false": "no", "null": "not stated", "none": "not stated"}
+_CONSTANT = re.compile(r"(?<=: )(true|false|null|none)\b", re.IGNORECASE)
+_CLOCK = re.compile(r"(?<![\d:])(\d{1,2}):(\d)(?![\d:])")  # 8:0 for eight o'clock
+_MARKS = re.compile(r"[{}\[\]]+|(?<!\w)[\"']+|[\"']+(?=\s*(?:[,}\]]|$))")
+
+Span = tuple[int, int]
+
+
+def is_data(text: str) -> bool:
+    """True for text with members such as `"key": value`."""
+    return len(list(zip(range(_MIN_KEYS), _KEY.finditer(text), strict=False))) == _MIN_KEYS
+
+
+def members(text: str, start: int, end: int) -> Iterator[Span]:
+    """Cut `text[start:end]` before every member, but not within a small object of plain values."""
+    position = start
+    at = start
+    while (found := _KEY.search(text, at, end)) is not None:
+        if text[position : found.start()].strip(_BETWEEN):
+            yield _trimmed(text, position, found.start())
+            position = found.start()
+        small = _OBJECT.match(text, found.end(), end)
+        at = small.end() if small else found.end()
+    if text[position:end].strip(_BETWEEN):
+        yield _trimmed(text, position, end)
+
+
+def in_words(text: str) -> str:
+    """A member as a person would say it: `"OutdoorSeating": false` becomes `Outdoor Seating: no`."""
+    if _KEY.search(text) is None:
+        return text
+    said = _KEY.sub(lambda found: f"{separated(found[1][1:-1])}: ", text)
+    said = _CLOCK.sub(r"\1:0\2", said)
+    said = _CONSTANT.sub(lambda found: _CONSTANTS[found[1].casefold()], said)
+    return " ".join(_MARKS.sub(" ", said).split()).replace(" ,", ",")
+
+
+def separated(name: str) -> str:
+    """The words of a name that was written as one: `outdoor_seating` and `OutdoorSeating` become two."""
+    return _CAMEL.sub(" ", name.replace("_", " "))
+
+
+def _trimmed(text: str, start: int, end: int) -> Span:
+    while start < end and text[start] in _BETWEEN:
+        start += 1
+    while end > start and (text[end - 1] in _SEPARATORS + "{[" or _closes_another(text[start:end])):
+        end -= 1
+    return start, end
+
+
+def _closes_another(text: str) -> bool:
+    """True where the last bracket was opened before this text."""
+    return any(text.endswith(mark) and text.count(mark) > text.count(opening) for opening, mark in ("{}", "[]"))
