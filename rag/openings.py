@@ -6,7 +6,7 @@ longer they are.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import log10
 
@@ -46,19 +46,23 @@ class Openings:
         self.terms: dict[Opening, list[str]] = {opening: before.get(opening) or _opening_terms(opening) for opening in openings}
         self._index = Bm25(self.terms[opening] for opening in openings)
 
-    def bonus(self, question: str, languages: Sequence[str]) -> Mapping[str, float]:
+    def bonus(self, question: str, languages: Sequence[str], among: Collection[str] | None = None) -> Mapping[str, float]:
         """What the score of a document's chunks gains or loses, by name; empty where the question names nothing.
 
-        Standardised over the best 100 documents, so that it can be added to standardised scores of chunks.
+        Standardised over the best 100 documents, so that it can be added to standardised scores of chunks; of those `among`
+        which is searched, so that no document outside has a say.
         """
         named = names_and_figures(question) or ("" if any(map(str.isupper, question)) else question)
         words = dict.fromkeys(word for language in dict.fromkeys(languages) for word in terms(named, language))
         scores = self._index.scores(words)
         if not scores.any() or not self._strength.any():
             return {}
-        best = np.sort(scores)[-_N_STANDARD:]
+        searched = np.ones(len(scores), dtype=bool) if among is None else np.array([name in among for name in self.names])
+        if not scores[searched].any():
+            return {}
+        best = np.sort(scores[searched])[-_N_STANDARD:]
         gains = self._strength * (scores - best.mean()) / (best.std() + 1e-9)
-        return dict(zip(self.names, gains.tolist(), strict=True))
+        return {name: gain for name, gain, is_in in zip(self.names, gains.tolist(), searched, strict=True) if is_in}
 
 
 def names_and_figures(text: str) -> str:

@@ -8,12 +8,16 @@ best are read again (`rag.reranker`).
 
 import fnmatch
 import threading
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import cached_property
 from pathlib import PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ingest.analysis import detect_language, terms
 from ingest.documents import Chunk, Document
@@ -28,6 +32,7 @@ from rag.copies import collapsed
 from rag.crossencoder.runtime import CrossEncoder
 from rag.fusion import fused
 from rag.joining import JOINED, joined, near_the_best
+from rag.languages import Across, lift
 from rag.openings import OPENING_CHARS, Opening, Openings
 from rag.reranker import Reranker
 
@@ -94,6 +99,31 @@ def changed_on(state: FileState) -> date:
 
 
 @dataclass(frozen=True)
+class _Field:
+    """What is searched: the documents by language, and their chunks; `names` and `scope` None where no filter restricts it."""
+
+    by_language: Mapping[str, frozenset[str]]
+    names: set[str] | None
+    scope: Scope | None
+    n: int
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Languages that there are."""
+        return tuple(sorted(self.by_language))
+
+    def own(self, language: str) -> frozenset[str]:
+        """Documents in a language."""
+        return self.by_language.get(language, frozenset())
+
+    def foreign(self, language: str) -> frozenset[str]:
+        """Documents in other languages, where there are some in this one too; else none."""
+        if language not in self.by_language:
+            return frozenset()
+        return frozenset().union(*(names for code, names in self.by_language.items() if code != language))
+
+
+@dataclass(frozen=True)
 class _View:
     """One snapshot of the store with the index made from it."""
 
@@ -103,6 +133,18 @@ class _View:
     index: ServingIndex
     openings: Openings
 
+    def field(self, filters: Filters) -> _Field:
+        """What a filter admits."""
+        if not filters:
+            return self._whole
+        states = {name: state for name, state in self.snapshot.states.items() if filters.admits(state)}
+        scope = self.index.scope(states.keys())
+        return _Field(_by_language(states.values()), set(states), scope, scope.n)
+
+    @cached_property
+    def _whole(self) -> _Field:
+        return _Field(_by_language(self.snapshot.states.values()), None, None, len(self.index))
+
 
 class Retriever:
     """Searches one store; a change of the store is seen at the next question. Safe to use from several threads.
@@ -111,7 +153,7 @@ class Retriever:
     """
 
     name = "dense+bm25"
-    version = "5"
+    version = "6"
 
     def __init__(
         self,
@@ -162,32 +204,31 @@ class Retriever:
     ) -> list[Passage]:
         if not len(view.index):
             return []
-        names, scope = self._allowed(view, filters)
-        if scope is not None and not scope.n:
+        field = view.field(filters)
+        if not field.n:
             return []
         limit = max(self.settings.n_candidates, top_k, n_candidates)
-        languages = (language, *view.index.languages)
+        languages = (language, *field.languages)
         words = _question_terms(question, languages)
-        by_text = self._beside.submit(view.snapshot.text_search, words, limit, names)
+        by_text = self._beside.submit(view.snapshot.text_search, words, limit, field.names)
         query = self._embedder.encode_queries([question])[0]
-        dense_scores = dict(view.index.search(query, limit, scope))
+        dense_scores, across = self._dense(view, field, query, limit, language)
         text_scores = dict(by_text.result())
-        pool = len(view.index) if scope is None else scope.n
-        weight = self._dense_weight(language, view.index.languages)
-        scores = fused(dense_scores, text_scores, query, view.index, weight, min(limit, pool))
-        bonus = view.openings.bonus(question, languages)
+        weight = self._dense_weight(language, field.languages)
+        scores = fused(dense_scores, text_scores, query, view.index, weight, min(limit, field.n), across)
+        bonus = view.openings.bonus(question, languages, field.names)
         if bonus:
             documents = view.index.documents_of(list(scores))
             scores = {
                 identity: score + bonus.get(name, 0.0)
                 for (identity, score), name in zip(scores.items(), documents, strict=True)
             }
-        reranker = self._reranker if language in view.index.languages else None
+        reranker = self._reranker if language in field.languages else None
         n_best = max(top_k, reranker.n if reranker else 0)
         found = _distinct(view.snapshot, scores, n_best, (dense_scores, text_scores))
-        if len(found) < top_k and limit < pool:  # most candidates are copies of each other
+        if len(found) < top_k and limit < field.n:  # most candidates are copies of each other
             return self._search(view, question, top_k, filters, language, 4 * limit)
-        ranked = (reranker.ranked(question, found) if reranker else found)[:top_k]
+        ranked = (reranker.ranked(question, found, language) if reranker else found)[:top_k]
         return [passage for passage in ranked if filters.min_score is None or passage.score >= filters.min_score]
 
     def document(self, name: str, filters: Filters | None = None) -> tuple[Document, FileState] | None:
@@ -222,6 +263,19 @@ class Retriever:
         openings = [Opening(s.name, s.title, s.language, texts.get(s.name, ""), s.n_chunks) for s in snapshot.states.values()]
         return _View(snapshot, version, generation, index, Openings(openings, self._view.openings if self._view else None))
 
+    def _dense(
+        self, view: _View, field: _Field, query: NDArray[np.float32], limit: int, language: str
+    ) -> tuple[dict[str, float], Across | None]:
+        """Nearest chunks with their cosines; those in other languages than the question's apart, where there are both."""
+        known = self._embedder.languages
+        foreign = field.foreign(language) if known is None or language in known else frozenset[str]()
+        if not foreign:
+            return dict(view.index.search(query, limit, field.scope)), None
+        apart, own = view.index.scope(foreign), view.index.scope(field.own(language))
+        near, far = view.index.search(query, limit, own), view.index.search(query, limit, apart)
+        across = Across(foreign, lift([cosine for _, cosine in near], [cosine for _, cosine in far], apart.n))
+        return dict(near) | {identity: cosine + across.lift for identity, cosine in far}, across
+
     def _dense_weight(self, language: str, store_languages: Sequence[str]) -> float:
         """Little in a language that the embedder does not know, much where the store has none of it and words cannot match."""
         known = self._embedder.languages
@@ -229,13 +283,6 @@ class Retriever:
         if language not in store_languages:
             return self.settings.dense_weight_across if is_known else self.settings.dense_weight
         return self.settings.dense_weight if is_known else self.settings.dense_weight_unknown
-
-    def _allowed(self, view: _View, filters: Filters) -> tuple[set[str] | None, Scope | None]:
-        """Names of documents that a filter admits, and their chunks; None for both where there is no filter."""
-        if not filters:
-            return None, None
-        names = {name for name, state in view.snapshot.states.items() if filters.admits(state)}
-        return names, view.index.scope(names)
 
 
 @dataclass(frozen=True)
@@ -254,6 +301,14 @@ class Library:
     def document(self, name: str) -> tuple[Document, FileState] | None:
         """Return a document whole, None if there is none of that name to be seen."""
         return self.retriever.document(name, self.filters)
+
+
+def _by_language(states: Iterable[FileState]) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for state in states:
+        if state.n_chunks:
+            found.setdefault(state.language, set()).add(state.name)
+    return {language: frozenset(names) for language, names in found.items()}
 
 
 def _question_terms(question: str, languages: Sequence[str]) -> list[str]:

@@ -25,7 +25,7 @@ def network():
 
 
 def test_a_passage_that_answers_comes_before_one_of_the_same_words(network):
-    found = Reranker(network, 8).ranked(QUESTION, passages(BESIDE, OTHER, ANSWERS))
+    found = Reranker(network, 8).ranked(QUESTION, passages(BESIDE, OTHER, ANSWERS), "en")
     assert found[0].text == ANSWERS
     assert [passage.rank for passage in found] == [1, 2, 3]
     assert [passage.score for passage in found] == sorted((passage.score for passage in found), reverse=True)
@@ -34,20 +34,20 @@ def test_a_passage_that_answers_comes_before_one_of_the_same_words(network):
 def test_reading_adds_no_more_than_its_share(network):
     given = passages(BESIDE, OTHER, ANSWERS)
     before = {passage.chunk: passage.score for passage in given}
-    for passage in Reranker(network, 8).ranked(QUESTION, given):
+    for passage in Reranker(network, 8).ranked(QUESTION, given, "en"):
         assert abs(passage.score - before[passage.chunk]) <= 10 * WEIGHT
 
 
 def test_what_is_not_read_stays_behind_in_its_order(network):
-    found = Reranker(network, 2).ranked(QUESTION, passages(BESIDE, OTHER, ANSWERS, ANSWERS))
+    found = Reranker(network, 2).ranked(QUESTION, passages(BESIDE, OTHER, ANSWERS, ANSWERS), "en")
     assert [passage.chunk for passage in found[2:]] == ["c3", "c4"]
     assert [passage.score for passage in found] == sorted((passage.score for passage in found), reverse=True)
 
 
 def test_a_long_passage_is_read_to_its_end(network):
     long = f"{OTHER} " * 40 + ANSWERS
-    assert Reranker(network, 8).ranked(QUESTION, passages(BESIDE, long))[0].text == long
+    assert Reranker(network, 8).ranked(QUESTION, passages(BESIDE, long), "en")[0].text == long
 
 
 def test_nothing_found_stays_nothing(network):
-    assert Reranker(network, 8).ranked(QUESTION, []) == []
+    assert Reranker(network, 8).ranked(QUESTION, [], "en") == []
