@@ -108,7 +108,7 @@ def print_all(
             if options.json:
                 print_json({"id": job.identity, "error": str(error)})
             else:
-                print(f"rag: {error}", file=sys.stderr)
+                tell(error)
             continue
         if options.json:
             print_json(as_json(job, result))
@@ -129,7 +129,12 @@ def print_json(value: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
+def tell(message: object) -> None:
+    """Print a message for people on stderr, where it is in nobody's way."""
+    print(f"rag: {message}", file=sys.stderr)
+
+
 def fail(error: object, status: int) -> int:
     """Tell of an error; returns the status."""
-    print(f"rag: {error}", file=sys.stderr)
+    tell(error)
     return status

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from rag.batch import LabelledPair
 from rag.evaluation.compare import verdict_of
 from rag.evaluation.rows import Row
-from rag.evaluation.table import ON_INTERVALS, headline
+from rag.evaluation.table import ON_INTERVALS, headline, warnings_of
 
 Spans = Sequence[tuple[int, int]]
 # Text with the names of the marks that lie on it.
@@ -93,6 +93,7 @@ def _page(result: Mapping[str, Any], **more: Any) -> str:
         result=result,
         headline=headline(result),
         on_intervals=ON_INTERVALS,
+        warnings=warnings_of(result),
         groups=groups,
         risk_points=_points((p["coverage"], p["risk"]) for p in result.get("risk_coverage", ())),
         bins=_points((b["stated"], b["right"]) for b in (result.get("reliability") or {"bins": ()})["bins"]),

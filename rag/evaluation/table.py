@@ -6,6 +6,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from rag.evaluation.gold import warnings_of as gold_warnings
+
 ON_INTERVALS = (
     "Intervals: the middle 95 % of resamples of whole documents, or of questions where fewer than eight documents differ. One "
     "without width means that all came out alike; n says how little that proves."
@@ -17,12 +19,19 @@ _MAX_CHARS = 110
 def show_result(out: Console, result: Mapping[str, Any]) -> None:
     """Print a result of questions, pairs or arms."""
     out.print(Text(headline(result), style="bold"))
+    for warning in warnings_of(result):
+        out.print(Text(warning, style="bold yellow"))
     if result["kind"] == "arms":
         _show_arms(out, result)
     else:
         _show_figures(out, result["figures"])
         _show_curve(out, result)
     show_notes(out, result)
+
+
+def warnings_of(result: Mapping[str, Any]) -> list[str]:
+    """What a reader must know before the figures."""
+    return gold_warnings(result["gold"]) if result.get("gold") else []
 
 
 def headline(result: Mapping[str, Any]) -> str:

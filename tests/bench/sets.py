@@ -23,6 +23,7 @@ from ingest.store import Store
 from rag.batch import labelled_questions
 from rag.config import RagConfig
 from rag.evaluation.asking import examine, open_subject, usable
+from rag.evaluation.gold import misplaced_gold
 from rag.evaluation.results import question_result
 from rag.evaluation.rows import sampled
 from rag.evaluation.table import show_result
@@ -66,7 +67,8 @@ def evaluated(name: str, options: argparse.Namespace, parts: Sequence[str]) -> d
     questions = sampled(questions, options.limit or None)
     subject = open_subject(config, is_answering=parts != ("retrieval",))
     subject.retriever.search("warm up", 1)
-    result = question_result(list(examine(subject, questions, parts)), parts, {"file": name}, notes)
+    about = {"file": name, "gold": misplaced_gold(questions, subject.snapshot.states, subject.document_of)}
+    result = question_result(list(examine(subject, questions, parts)), parts, about, notes)
     print()
     show_result(Console(highlight=False, soft_wrap=True), result)
     sys.stdout.flush()

@@ -133,6 +133,27 @@ def test_a_conversation_is_asked_with_its_turns_and_underspecified_ones_stand_ap
     assert figures(result)["underspecified: abstained"]["n"] == 1
 
 
+def test_gold_that_is_not_in_the_store_is_told_before_its_figures(command, tmp_path):
+    away = [{**QUESTIONS[0], "gold": [{**QUESTIONS[0]["gold"][0], "document": "policies/leave.md"}]}]
+    away += [{**QUESTIONS[1], "gold": [{"document": "hotel.md", "start": 20, "end": 9000}]}]
+    away += [{**QUESTIONS[2], "gold": [{"document": "dock.md", "page": 3}]}]
+    file, report = written(tmp_path / "q.jsonl", [*away, QUESTIONS[3]]), tmp_path / "r.html"
+    status, printed, told = command("--questions", file, "--only", "retrieval", "--html", report)
+    assert status == 0
+    for text in (printed, told, Page(report.read_text(encoding="utf-8")).text):
+        assert "gold of 1 of 3 questions" in text and "`policies/leave.md` (nearest: `leave.md`)" in text
+        assert "hotel.md, 20 to 9000; dock.md, page 3" in text and "2 gold place(s) lie beyond" in text
+    status, printed, told = command("--questions", file, "--only", "retrieval", "--json")
+    gold = json.loads(printed)["gold"]
+    assert gold["not_in_store"] == [{"document": "policies/leave.md", "n": 1, "nearest": "leave.md"}]
+    assert "nearest" in told and [item["id"] for item in gold["beyond"]] == ["hotel", "dock"]
+
+
+def test_gold_in_its_place_is_no_matter(command, questions):
+    status, printed, told = command("--questions", questions, "--only", "retrieval")
+    assert (status, told) == (0, "") and "gold" not in printed.splitlines()[1]
+
+
 class Page(HTMLParser):
     """The tags of a page and its text, as a browser would see them."""
 
@@ -314,6 +335,9 @@ def test_a_generator_that_fails_now_and_then_is_counted_and_one_that_is_gone_end
         (["--questions", "Q", "--pairs", "Q"], 2, "not both"),
         (["--questions", "Q", "--only", "speed"], 2, "speed"),
         (["--questions", "Q", "--only", ","], 2, "names nothing"),
+        (["--questions", "Q", "--only", ""], 2, "names nothing"),
+        (["--questions", "Q", "--arms", ""], 2, "names nothing"),
+        (["--questions", "Q", "--arms", "", "--only", "answers"], 2, "not both of them"),
         (["--questions", "Q", "--arms", "open"], 2, "open"),
         (["--questions", "Q", "--arms", "closed"], 2, "no memory"),
         (["--pairs", "Q", "--only", "answers"], 2, "--only"),
