@@ -71,7 +71,7 @@ def _questions(options: argparse.Namespace, config: RagConfig) -> Outcome:
     from rag.evaluation.asking import examine, open_subject, usable
     from rag.evaluation.gold import misplaced_gold, warnings_of
     from rag.evaluation.page import question_page
-    from rag.evaluation.results import about, question_result, system_of
+    from rag.evaluation.results import about, question_result, settings_of, store_of, system_of
 
     parts = list(_PARTS) if options.only is None else _chosen(options.only, _PARTS, "--only")
     kept, notes = usable(labelled_questions(options.questions), config.answer.max_question_chars)
@@ -81,7 +81,8 @@ def _questions(options: argparse.Namespace, config: RagConfig) -> Outcome:
     for warning in warnings_of(gold):  # before the questions are asked, which may take hours
         tell(warning)
     rows = _progress(examine(subject, questions, parts), len(questions))
-    known = about(options.questions, limit=options.limit, parts=parts, system=system_of(config, subject.engine), gold=gold)
+    system, settings, store = system_of(config, subject.engine), settings_of(config), store_of(subject.snapshot)
+    known = about(options.questions, options.limit, parts=parts, system=system, settings=settings, store=store, gold=gold)
     result = question_result(rows, parts, known, notes)
     return result, lambda: question_page(result, subject.text_of)
 
@@ -92,7 +93,7 @@ def _arms(options: argparse.Namespace, config: RagConfig) -> Outcome:
     from rag.evaluation.asking import usable
     from rag.evaluation.caching import remembering
     from rag.evaluation.page import arms_page
-    from rag.evaluation.results import about, system_of
+    from rag.evaluation.results import about, settings_of, store_of, system_of
 
     arms = _chosen(options.arms, _ARMS, "--arms")
     kept, notes = usable(labelled_questions(options.questions), config.answer.max_question_chars)
@@ -101,7 +102,8 @@ def _arms(options: argparse.Namespace, config: RagConfig) -> Outcome:
     require_memory(config)
     engine = build_engine(config, remembering(config.embedder.embedder()))
     rows = _progress(examine_arms(engine, questions, arms, notes), len(questions))
-    known = about(options.questions, limit=options.limit, system=system_of(config, engine))
+    system, settings, store = system_of(config, engine), settings_of(config), store_of(engine.retriever.snapshot())
+    known = about(options.questions, options.limit, system=system, settings=settings, store=store)
     result = arms_result(rows, arms, known, notes)
     return result, lambda: arms_page(result)
 
@@ -110,7 +112,7 @@ def _pairs(options: argparse.Namespace, config: RagConfig) -> Outcome:
     from rag.checker.check import check_answer
     from rag.engine import build_checker
     from rag.evaluation.page import pair_page
-    from rag.evaluation.results import about, checker_names, examine_pairs, pair_result
+    from rag.evaluation.results import about, checker_names, examine_pairs, pair_result, settings_of
 
     items = list(labelled_pairs(options.pairs))
     notes = [str(item) for item in items if isinstance(item, InputError)]
@@ -121,7 +123,8 @@ def _pairs(options: argparse.Namespace, config: RagConfig) -> Outcome:
         return check_answer(pair.job.answer, pair.job.sources, checker, pair.job.question)
 
     rows = _progress(examine_pairs(pairs, check), len(pairs))
-    result = pair_result(rows, about(options.pairs, limit=options.limit, system=checker_names(checker)), notes)
+    system, settings = checker_names(checker), settings_of(config, ("checker",))
+    result = pair_result(rows, about(options.pairs, options.limit, system=system, settings=settings), notes)
     return result, lambda: pair_page(result, pairs)
 
 

@@ -248,6 +248,66 @@ def test_comparing_says_what_differs_what_flipped_and_what_is_not_common(command
     assert "3 questions in common" in shown and "1 only in a.json, left out: dock" in shown and "right -> abstained" in shown
 
 
+def test_comparing_names_every_setting_that_differs(command, questions, tmp_path, monkeypatch):
+    first, second = tmp_path / "a.json", tmp_path / "b.json"
+    command("--questions", questions, "--only", "retrieval", "--out", first)
+    assert json.loads(command("compare", first, first, "--json")[1])["changed"] == []
+    assert "differ in nothing" in command("compare", first, first)[1]
+    monkeypatch.setenv("RAG_RETRIEVER__RERANK", "0")
+    monkeypatch.setenv("RAG_RETRIEVER__TOP_K", "3")
+    monkeypatch.setenv("RAG_GENERATOR__BASE_URL", "http://me:secret@host/v1")
+    command("--questions", questions, "--only", "retrieval", "--out", second)
+    kept = json.loads(second.read_text(encoding="utf-8"))
+    assert "secret" not in second.read_text(encoding="utf-8")
+    assert kept["store"]["n_documents"] == len(DOCUMENTS) and kept["version"] and kept["date"]
+    changed = {
+        e["setting"]: (e["first"], e["second"]) for e in json.loads(command("compare", first, second, "--json")[1])["changed"]
+    }
+    assert changed == {
+        "settings.retriever.rerank": (8, 0),
+        "settings.retriever.top_k": (8, 3),
+        "settings.generator.base_url": ("", "http://host/v1"),
+    }
+    assert "settings.retriever.rerank: 8 -> 0" in command("compare", first, second)[1]
+    del kept["settings"]  # as older versions kept it
+    second.write_text(json.dumps(kept), encoding="utf-8")
+    assert 'settings: "kept" -> not kept' in command("compare", first, second)[1]
+
+
+def test_results_of_arms_are_compared_arm_by_arm(command, questions, monkeypatch, tmp_path):
+    monkeypatch.setattr("rag.engine.build_generator", lambda *given: Model())
+    monkeypatch.setenv("RAG_GENERATOR__KIND", "llamacpp")
+    first, second = tmp_path / "a.json", tmp_path / "b.json"
+    assert command("--questions", questions, "--arms", "closed,retrieved,checked", "--out", first)[0] == 0
+    shown = command("--questions", questions, "--arms", "closed,retrieved,checked", "--out", second)[1]
+    # Every difference is printed with its interval, that from memory to the product too.
+    assert all(
+        f"{step}: answerable: right" in shown for step in ("closed -> retrieved", "closed -> checked", "retrieved -> checked")
+    )
+    result = json.loads(second.read_text(encoding="utf-8"))
+    assert result["format"] == 1 and result["settings"]["retriever"]
+    row = result["rows"][0]
+    row["arms"]["checked"]["outcome"] = "abstained"
+    row["values"]["checked"] |= {"answerable: right": [0, 1], "answerable: abstained": [1, 1]}
+    second.write_text(json.dumps(result), encoding="utf-8")
+    status, printed, _ = command("compare", first, second, "--json")
+    found = json.loads(printed)
+    assert (status, found["n_common"]) == (0, 4)
+    changes = {(entry["part"], entry["metric"]): entry for entry in found["differences"]}
+    assert changes["checked", "answerable: right"]["difference"] == pytest.approx(-100 / 3, abs=0.01)
+    assert changes["retrieved", "answerable: right"]["difference"] == 0
+    flip = {"id": "leave", "question": QUESTIONS[0]["question"], "arm": "checked", "first": "right", "second": "abstained"}
+    assert found["flipped"] == [flip]
+    shown = command("compare", first, second)[1]
+    assert "4 questions in common" in shown and "checked       right -> abstained" in shown
+    del result["format"]  # as older versions kept it
+    second.write_text(json.dumps(result), encoding="utf-8")
+    assert command("compare", first, second)[0] == 0
+    plain = tmp_path / "c.json"
+    command("--questions", questions, "--only", "retrieval", "--out", plain)
+    assert "cannot compare arms with questions" in command("compare", first, plain)[2]
+
+
 def test_what_cannot_be_compared_is_refused(command, questions, tmp_path):
     first, other, pairs = (tmp_path / name for name in ("a.json", "b.json", "c.json"))
     command("--questions", questions, "--only", "retrieval", "--out", first)
@@ -353,3 +413,4 @@ def test_what_cannot_be_done_is_told_before_anything_is_asked(command, questions
     found, printed, told = command(*[questions if argument == "Q" else argument for argument in arguments])
     assert (found, printed) == (status, "")
     assert said in told
+
