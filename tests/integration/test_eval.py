@@ -414,3 +414,32 @@ def test_what_cannot_be_done_is_told_before_anything_is_asked(command, questions
     assert (found, printed) == (status, "")
     assert said in told
 
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["--language", "xx"], 0, "no document of the store matches --language `xx`. It has: en."),
+        (["--source", "nope"], 0, "matches --source `nope`. It has: "),
+        (["--document", "nope.md"], 0, "matches --document `nope.md`. It has: dock.md, hotel.md, leave.md."),
+        (["--type", "pdf"], 0, "matches --type `pdf`. It has: md."),
+        (["--since", "2100-01-01"], 0, "matches all of the filters together"),
+        (["--since", "2026-02-01", "--until", "2026-01-01"], 2, "no day lies between"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["search", "ask"])
+def test_filters_that_no_document_passes_are_told(store, capsys, kind, arguments, status, said):
+    assert main([kind, "--store", str(store), "What does the dock cost?", "--json", *arguments]) == status
+    assert said in capsys.readouterr().err
+
+
+def test_filters_that_documents_pass_are_no_matter_and_the_case_of_a_language_neither(store, capsys):
+    assert main(["search", "--store", str(store), "What does the charging dock cost?", "--json", "--language", "EN"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["passages"] and not printed.err
+
+
+def test_a_day_that_is_none_is_refused_with_how_to_write_it(store, capsys):
+    with pytest.raises(SystemExit) as error:
+        main(["search", "--store", str(store), "?", "--since", "yesterday"])
+    told = capsys.readouterr().err
+    assert error.value.code == 2 and "`yesterday` is no day" in told and "2026-01-31" in told and "fromisoformat" not in told
