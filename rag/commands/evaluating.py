@@ -84,13 +84,13 @@ def _questions(options: argparse.Namespace, config: RagConfig) -> Outcome:
     system, settings, store = system_of(config, subject.engine), settings_of(config), store_of(subject.snapshot)
     known = about(options.questions, options.limit, parts=parts, system=system, settings=settings, store=store, gold=gold)
     result = question_result(rows, parts, known, notes)
-    return result, lambda: question_page(result, subject.text_of)
+    return result, lambda: question_page(result, subject.document_of)
 
 
 def _arms(options: argparse.Namespace, config: RagConfig) -> Outcome:
     from rag.engine import build_engine
     from rag.evaluation.arms import arms_result, examine_arms, is_comparable, require_memory
-    from rag.evaluation.asking import usable
+    from rag.evaluation.asking import reader_of, usable
     from rag.evaluation.caching import remembering
     from rag.evaluation.page import arms_page
     from rag.evaluation.results import about, settings_of, store_of, system_of
@@ -105,7 +105,7 @@ def _arms(options: argparse.Namespace, config: RagConfig) -> Outcome:
     system, settings, store = system_of(config, engine), settings_of(config), store_of(engine.retriever.snapshot())
     known = about(options.questions, options.limit, system=system, settings=settings, store=store)
     result = arms_result(rows, arms, known, notes)
-    return result, lambda: arms_page(result)
+    return result, lambda: arms_page(result, reader_of(engine.retriever.snapshot()))
 
 
 def _pairs(options: argparse.Namespace, config: RagConfig) -> Outcome:

@@ -19,7 +19,7 @@ from rag.config import RagConfig
 from rag.drafts import evidence_of
 from rag.errors import GeneratorError
 from rag.evaluation.answers import document_of, grade, is_gradable
-from rag.evaluation.asking import MAX_FAILURES
+from rag.evaluation.asking import MAX_FAILURES, citations_of, places
 from rag.evaluation.compare import difference_of
 from rag.evaluation.results import head
 from rag.evaluation.rows import Row, Values, digest, figures_of, named
@@ -101,6 +101,7 @@ def _row(engine: Engine, name: str, question: Labelled, answers: Mapping[str, An
         "cluster": document_of({"id": name, **question.label}),
         "answerable": label["answerable"],
         "expected": label["answers"],
+        "passages": places(next(iter(answers.values())).passages),
         "values": values,
         "arms": {
             arm: {
@@ -109,6 +110,7 @@ def _row(engine: Engine, name: str, question: Labelled, answers: Mapping[str, An
                 "reason": given.reason,
                 "n_claims": judged[arm][0],
                 "unsupported": judged[arm][1],
+                "citations": [{"document": c.document, "start": c.start, "end": c.end} for c in citations_of(given)],
             }
             for arm, given in answers.items()
         },

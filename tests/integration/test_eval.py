@@ -8,10 +8,12 @@ import pytest
 
 from ingest.chunker import ChunkerSettings
 from ingest.config import EmbedderConfig
+from ingest.documents import Document
+from ingest.documents import Page as PageOf
 from ingest.pipeline import ingest_folder
 from rag.cli import main
 from rag.errors import GeneratorError
-from rag.evaluation.page import segments
+from rag.evaluation.page import question_page, segments
 from rag.generators import Draft
 from tests.conftest import FakeEmbedder
 
@@ -183,6 +185,24 @@ def test_the_report_is_one_page_that_runs_and_fetches_nothing(command, questions
     assert "Answered wrongly: 1" in page.text and "88 euros" in page.text
     assert re.search(r'The charging dock costs (</mark>)?<mark class="[a-z ]*gold[a-z ]*">89 euros</mark>', source)
     assert TRICK in page.text
+
+
+def test_gold_known_by_page_stands_beside_a_failure_with_its_document_and_page():
+    text = "Of pumps.\fOf valves, which nobody found."
+    document = Document("manual.pdf", text, "0", pages=(PageOf(1, 0, 9), PageOf(2, 10, len(text))))
+    row = {"id": "v", "question": "Which valves?", "turns": [], "answerable": True, "expected": [], "values": {"retrieval": {}}}
+    row |= {"gold": [{"document": "manual.pdf", "page": 2}, {"document": "whole.pdf"}], "passages": []}
+    row["values"]["retrieval"] = {"page hit@5": (0.0, 1.0)}
+    figures = [
+        {"part": "retrieval", "metric": f"page recall@{k}", "value": k, "low": 0, "high": 50, "n": 1} for k in (1, 5, 10)
+    ]
+    result = {"kind": "questions", "file": "q", "n": 1, "n_answerable": 1, "n_skipped": 0, "skipped": [], "rows": [row]}
+    result |= {"limit": None, "date": "", "version": "", "system": {}, "figures": figures}
+    source = question_page(result, {"manual.pdf": document}.get)
+    shown = Page(source).text
+    assert "manual.pdf, p. 2" in shown and "Of valves, which nobody found." in shown and "Of pumps" not in shown
+    assert "whole.pdf" in shown and "not in the store" in shown
+    assert "page recall@k" in shown and source.count("<circle") >= 3
 
 
 def test_hostile_names_ids_sources_and_controls_stay_text(command, tmp_path):
@@ -364,7 +384,15 @@ def test_arms_are_compared_on_the_same_questions_and_the_same_draft(command, que
     assert changes["retrieved", "unsupported claims per 100 questions"]["difference"] == -100
     assert changes["retrieved", "unsupported claims per 100 questions"]["is_significant"]
     assert model.n_calls == 2 * len(QUESTIONS)
-    assert "77 camels" in Page(report.read_text(encoding="utf-8")).text
+    source = report.read_text(encoding="utf-8")
+    page = Page(source)
+    assert "77 camels" in page.text
+    # What the arms came to is drawn; of the cases only the worst stand at length, each beside the passages.
+    assert source.count('<svg class="bar"') == 6 and 'aria-label="right 0 wrong 3 abstained 0 "' in source
+    assert "Wrong in checked: 1" in page.text and "Right in retrieved, but not in checked" not in page.text
+    worst = source[source.index("Wrong in checked: 1") : source.index("Every line")]
+    assert "dock.md" in worst and "charging dock costs" in worst and QUESTIONS[1]["question"] not in worst
+    assert "4 of 4" in page.text
 
 
 def test_a_generator_that_fails_now_and_then_is_counted_and_one_that_is_gone_ends_the_run(command, questions, monkeypatch):
