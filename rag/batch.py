@@ -7,13 +7,15 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from rag.errors import InputError
 from rag.values import is_text
 
 # Source: the MTRAG benchmark. What is underspecified calls for a question back, which counts as no answer.
 _ANSWERABILITY = {"ANSWERABLE": True, "PARTIAL": True, "UNANSWERABLE": False, "UNDERSPECIFIED": False}
+
+_GZIP = b"\x1f\x8b"  # how such a file begins, whatever its name; no text does
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,8 @@ def _read_lines(file: Path) -> Iterator[tuple[int, dict[str, Any] | InputError]]
 def _read_text(file: Path) -> str:
     try:
         raw = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-        return (gzip.decompress(raw) if file.suffix == ".gz" else raw).decode("utf-8-sig")
+        is_packed = file.suffix == ".gz" or raw.startswith(_GZIP)
+        return (gzip.decompress(raw) if is_packed else raw).decode("utf-8-sig")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         why = (
             "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", None) or "it is damaged"
@@ -211,13 +214,16 @@ def _label_fault(label: Mapping[str, Any]) -> str:
         return '"answers" must be a list of texts. Write "answers": ["..."], or [] for none.'
     if not isinstance(gold, list) or not all(_is_gold(item) for item in gold):
         return '"gold" must be a list of places. Write "gold": [{"document": "...", "start": 0, "end": 9}], or [] for none.'
+    if fault := next(filter(None, map(_place_fault, gold)), ""):
+        return fault
     candidates = label.get("candidates", [])
     if not isinstance(candidates, list) or not all(isinstance(name, str) for name in candidates):
         return '"candidates" must be a list of documents. Write "candidates": ["..."].'
     if not isinstance(label.get("lang", ""), str) or not isinstance(label.get("about", {}), dict):
         return '"lang" must be a code such as "en", and "about" a place such as a gold item.'
-    if not label["answerable"] and answers:
-        return 'it has "answers" but says that the documents do not answer it. Correct one of both.'
+    if not label["answerable"] and (answers or gold):
+        what = '"answers"' if answers else '"gold"'
+        return f"it has {what} but says that the documents do not answer it. Correct one of both."
     return ""
 
 
@@ -258,15 +264,32 @@ def _is_gold(item: Any) -> bool:
     if not isinstance(item, dict) or not isinstance(item.get("document"), str):
         return False
     places = [item.get("start"), item.get("end"), item.get("page")]
-    is_known = all(place is None or isinstance(place, int) for place in places)
-    return is_known and isinstance(item.get("set"), int | str | None)
+    return all(place is None or _is_number(place) for place in places) and isinstance(item.get("set"), int | str | None)
+
+
+def _place_fault(item: Mapping[str, Any]) -> str:
+    """What is wrong with the numbers of a gold item, empty if nothing is: no search finds what lies nowhere."""
+    start, end, page = item.get("start"), item.get("end"), item.get("page")
+    where = f"`{item['document']}`"
+    if (start is None) != (end is None):
+        return f'"gold" in {where} has only one of "start" and "end". Write both, or none where the place is not known.'
+    if start is not None and end is not None and not 0 <= start < end:
+        return f'"gold" in {where} goes from {start} to {end}. "start" counts from 0, and "end" must lie behind it.'
+    if page is not None and page < 1:
+        return f'"gold" in {where} is on page {page}. Pages count from 1.'
+    return ""
+
+
+def _is_number(value: Any) -> TypeGuard[int]:
+    """True for whole numbers; JSON's true and false are none."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_span(span: Any, length: int) -> bool:
     if not isinstance(span, dict):
         return False
     start, end = span.get("start"), span.get("end")
-    return isinstance(start, int) and isinstance(end, int) and 0 <= start <= end <= length
+    return _is_number(start) and _is_number(end) and 0 <= start <= end <= length
 
 
 def _is_turn(turn: Any) -> bool:

@@ -10,7 +10,7 @@ from rich.console import Console
 from ingest.errors import ConfigError
 from rag.answers import Answer, Passage
 from rag.batch import Job
-from rag.commands.common import Commands, Parents, filters, jobs, print_all
+from rag.commands.common import Commands, Parents, filters, jobs, print_all, tell_if_empty
 from rag.config import RagConfig
 from rag.display import show_answer, show_events, show_passages
 
@@ -63,9 +63,9 @@ def _search(options: argparse.Namespace, config: RagConfig) -> int:
 
     if not 1 <= options.top_k <= 1000:
         raise ConfigError(f"cannot search with --top-k `{options.top_k}`: it must lie between 1 and 1000.")
-    asked = jobs(options)
+    asked, wanted = jobs(options), filters(options)
     retriever = build_retriever(config)
-    wanted = filters(options)
+    tell_if_empty(wanted, retriever.snapshot())
 
     def one(job: Job) -> list[Passage]:
         question = checked_question(job.question, config.answer.max_question_chars)
@@ -89,11 +89,11 @@ def _ask(options: argparse.Namespace, config: RagConfig) -> int:
     if options.stream and (options.json or options.show_draft or options.schema):
         raise ConfigError("cannot run: --stream prints for people as it goes. Leave --json, --show-draft or --schema out.")
     schema = read_schema(options.schema) if options.schema else None
-    asked = jobs(options)
+    asked, wanted = jobs(options), filters(options)
     engine = build_engine(config)
     if schema is not None:
         require_writer(engine.generator)
-    wanted = filters(options)
+    tell_if_empty(wanted, engine.retriever.snapshot())
 
     def with_question(job: Job) -> Options:
         return Options(job.turns, wanted, options.top_k, job.identity, schema=schema)
@@ -118,4 +118,7 @@ def _chat(options: argparse.Namespace, config: RagConfig) -> int:
 
     if options.json:
         raise ConfigError('cannot run: a chat is for people. For programs: `rag ask --json --questions` with "turns".')
-    return chat(build_engine(config), filters(options), options.top_k)
+    wanted = filters(options)
+    engine = build_engine(config)
+    tell_if_empty(wanted, engine.retriever.snapshot())
+    return chat(engine, wanted, options.top_k)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Console
@@ -17,10 +17,12 @@ from rag.batch import Job, Kept, Pair, read_questions
 from rag.errors import InputError, QuestionError
 
 if TYPE_CHECKING:
+    from ingest.snapshot import Snapshot
     from rag.retriever import Filters
 
 Work = TypeVar("Work", Job, Pair, Kept)
 Result = TypeVar("Result")
+_MAX_NAMED = 8  # of what a store has
 # The `add_subparsers` of argparse gives an object whose class has no public name.
 Commands = Any
 
@@ -57,7 +59,7 @@ def parents() -> Parents:
     narrowed.add_argument("--source", action="append", default=[], help="only documents of this source")
     for name, told in (("since", "or later"), ("until", "or earlier")):
         narrowed.add_argument(
-            f"--{name}", type=date.fromisoformat, metavar="DATE", help=f"only files last changed on this day (UTC) {told}"
+            f"--{name}", type=_day, metavar="DATE", help=f"only files last changed on this day (UTC) {told}, as 2026-01-31"
         )
     asked = argparse.ArgumentParser(add_help=False, parents=[narrowed])
     asked.add_argument("question", nargs="?")
@@ -65,18 +67,55 @@ def parents() -> Parents:
     return Parents(common, stored, narrowed, asked)
 
 
+def _day(text: str) -> date:
+    """A day as people write it in commands. Raises: ArgumentTypeError, which argparse shows."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"`{text}` is no day. Write year, month and day, such as 2026-01-31.") from error
+
+
 def filters(options: argparse.Namespace) -> "Filters":
-    """The filters given on the command line."""
+    """The filters given on the command line.
+
+    Raises: ConfigError when no day lies between `--since` and `--until`.
+    """
     from rag.retriever import Filters
 
+    if options.since and options.until and options.since > options.until:
+        raise ConfigError(
+            f"cannot search from --since `{options.since}` to --until `{options.until}`: no day lies between. Exchange them."
+        )
     return Filters(
         tuple(options.document),
-        tuple(options.language),
+        tuple(language.lower() for language in options.language),
         tuple(options.type),
         tuple(options.source),
         since=options.since,
         until=options.until,
     )
+
+
+def tell_if_empty(wanted: "Filters", snapshot: "Snapshot") -> None:
+    """Tell people when no document of the store passes the filters: else nothing found reads as nothing known."""
+    from rag.retriever import Filters
+
+    states = snapshot.states.values()
+    if not states or any(wanted.admits(state) for state in states):
+        return
+    types = [PurePosixPath(state.name).suffix.lower().lstrip(".") for state in states]
+    for name, given, alone, there in (
+        ("document", wanted.documents, Filters(documents=wanted.documents), [state.name for state in states]),
+        ("language", wanted.languages, Filters(languages=wanted.languages), [state.language for state in states]),
+        ("type", wanted.types, Filters(types=wanted.types), types),
+        ("source", wanted.sources, Filters(sources=wanted.sources), [state.source for state in states]),
+    ):
+        if given and not any(alone.admits(state) for state in states):
+            values, known = "`, `".join(given), sorted(set(there) - {""})
+            more = f" and {len(known) - _MAX_NAMED} more" if len(known) > _MAX_NAMED else ""
+            tell(f"no document of the store matches --{name} `{values}`. It has: {', '.join(known[:_MAX_NAMED])}{more}.")
+            return
+    tell("no document of the store matches all of the filters together. Leave one out, or see `ingest list`.")
 
 
 def jobs(options: argparse.Namespace) -> Iterator[Job | InputError]:
@@ -108,7 +147,7 @@ def print_all(
             if options.json:
                 print_json({"id": job.identity, "error": str(error)})
             else:
-                print(f"rag: {error}", file=sys.stderr)
+                tell(error)
             continue
         if options.json:
             print_json(as_json(job, result))
@@ -129,7 +168,12 @@ def print_json(value: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
+def tell(message: object) -> None:
+    """Print a message for people on stderr, where it is in nobody's way."""
+    print(f"rag: {message}", file=sys.stderr)
+
+
 def fail(error: object, status: int) -> int:
     """Tell of an error; returns the status."""
-    print(f"rag: {error}", file=sys.stderr)
+    tell(error)
     return status

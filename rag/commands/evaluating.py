@@ -12,7 +12,7 @@ from rich.progress import track
 from ingest.errors import ConfigError
 from ingest.terminal import Terminal
 from rag.batch import LabelledPair, labelled_pairs, labelled_questions
-from rag.commands.common import Commands, Parents, print_json, require_one
+from rag.commands.common import Commands, Parents, print_json, require_one, tell
 from rag.config import RagConfig
 from rag.errors import InputError
 from rag.evaluation.table import show_comparison, show_result
@@ -47,11 +47,12 @@ def add(commands: Commands, parents: Parents) -> None:
 
 def _evaluate(options: argparse.Namespace, config: RagConfig) -> int:
     require_one(options.questions, options.pairs, "--questions FILE or --pairs FILE")
-    if (options.only and options.arms) or (options.pairs and (options.only or options.arms)):
+    named = [option for option in (options.only, options.arms) if option is not None]
+    if len(named) > 1 or (named and options.pairs is not None):
         raise ConfigError("cannot evaluate: --only and --arms go with --questions, and not both of them.")
     for file, suffix in ((options.out, ".json"), (options.html, ".html")):
         _require_writable(file, suffix)
-    run = _pairs if options.pairs is not None else _arms if options.arms else _questions
+    run = _pairs if options.pairs is not None else _questions if options.arms is None else _arms
     result, page = run(options, config)
     if options.out is not None:
         _write(options.out, json.dumps(result, ensure_ascii=False, indent=1) + "\n")
@@ -68,26 +69,31 @@ def _evaluate(options: argparse.Namespace, config: RagConfig) -> int:
 
 def _questions(options: argparse.Namespace, config: RagConfig) -> Outcome:
     from rag.evaluation.asking import examine, open_subject, usable
+    from rag.evaluation.gold import misplaced_gold, warnings_of
     from rag.evaluation.page import question_page
-    from rag.evaluation.results import about, question_result, system_of
+    from rag.evaluation.results import about, question_result, settings_of, store_of, system_of
 
-    parts = _chosen(options.only, _PARTS, "--only") if options.only else list(_PARTS)
+    parts = list(_PARTS) if options.only is None else _chosen(options.only, _PARTS, "--only")
     kept, notes = usable(labelled_questions(options.questions), config.answer.max_question_chars)
     questions = _some(kept, options, notes)
     subject = open_subject(config, is_answering=parts != ["retrieval"])
+    gold = misplaced_gold(questions, subject.snapshot.states, subject.document_of)
+    for warning in warnings_of(gold):  # before the questions are asked, which may take hours
+        tell(warning)
     rows = _progress(examine(subject, questions, parts), len(questions))
-    known = about(options.questions, limit=options.limit, parts=parts, system=system_of(config, subject.engine))
+    system, settings, store = system_of(config, subject.engine), settings_of(config), store_of(subject.snapshot)
+    known = about(options.questions, options.limit, parts=parts, system=system, settings=settings, store=store, gold=gold)
     result = question_result(rows, parts, known, notes)
-    return result, lambda: question_page(result, subject.text_of)
+    return result, lambda: question_page(result, subject.document_of)
 
 
 def _arms(options: argparse.Namespace, config: RagConfig) -> Outcome:
     from rag.engine import build_engine
     from rag.evaluation.arms import arms_result, examine_arms, is_comparable, require_memory
-    from rag.evaluation.asking import usable
+    from rag.evaluation.asking import reader_of, usable
     from rag.evaluation.caching import remembering
     from rag.evaluation.page import arms_page
-    from rag.evaluation.results import about, system_of
+    from rag.evaluation.results import about, settings_of, store_of, system_of
 
     arms = _chosen(options.arms, _ARMS, "--arms")
     kept, notes = usable(labelled_questions(options.questions), config.answer.max_question_chars)
@@ -96,16 +102,17 @@ def _arms(options: argparse.Namespace, config: RagConfig) -> Outcome:
     require_memory(config)
     engine = build_engine(config, remembering(config.embedder.embedder()))
     rows = _progress(examine_arms(engine, questions, arms, notes), len(questions))
-    known = about(options.questions, limit=options.limit, system=system_of(config, engine))
+    system, settings, store = system_of(config, engine), settings_of(config), store_of(engine.retriever.snapshot())
+    known = about(options.questions, options.limit, system=system, settings=settings, store=store)
     result = arms_result(rows, arms, known, notes)
-    return result, lambda: arms_page(result)
+    return result, lambda: arms_page(result, reader_of(engine.retriever.snapshot()))
 
 
 def _pairs(options: argparse.Namespace, config: RagConfig) -> Outcome:
     from rag.checker.check import check_answer
     from rag.engine import build_checker
     from rag.evaluation.page import pair_page
-    from rag.evaluation.results import about, checker_names, examine_pairs, pair_result
+    from rag.evaluation.results import about, checker_names, examine_pairs, pair_result, settings_of
 
     items = list(labelled_pairs(options.pairs))
     notes = [str(item) for item in items if isinstance(item, InputError)]
@@ -116,7 +123,8 @@ def _pairs(options: argparse.Namespace, config: RagConfig) -> Outcome:
         return check_answer(pair.job.answer, pair.job.sources, checker, pair.job.question)
 
     rows = _progress(examine_pairs(pairs, check), len(pairs))
-    result = pair_result(rows, about(options.pairs, limit=options.limit, system=checker_names(checker)), notes)
+    system, settings = checker_names(checker), settings_of(config, ("checker",))
+    result = pair_result(rows, about(options.pairs, options.limit, system=system, settings=settings), notes)
     return result, lambda: pair_page(result, pairs)
 
 

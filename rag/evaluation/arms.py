@@ -7,7 +7,7 @@ those that the checker does not find supported by the passages retrieved for the
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations
 from typing import Any
 
 from ingest.errors import ConfigError
@@ -19,8 +19,9 @@ from rag.config import RagConfig
 from rag.drafts import evidence_of
 from rag.errors import GeneratorError
 from rag.evaluation.answers import document_of, grade, is_gradable
-from rag.evaluation.asking import MAX_FAILURES
+from rag.evaluation.asking import MAX_FAILURES, citations_of, places
 from rag.evaluation.compare import difference_of
+from rag.evaluation.results import head
 from rag.evaluation.rows import Row, Values, digest, figures_of, named
 from rag.generators import Request
 from rag.pipeline import Engine, consider, decide
@@ -100,6 +101,7 @@ def _row(engine: Engine, name: str, question: Labelled, answers: Mapping[str, An
         "cluster": document_of({"id": name, **question.label}),
         "answerable": label["answerable"],
         "expected": label["answers"],
+        "passages": places(next(iter(answers.values())).passages),
         "values": values,
         "arms": {
             arm: {
@@ -108,6 +110,7 @@ def _row(engine: Engine, name: str, question: Labelled, answers: Mapping[str, An
                 "reason": given.reason,
                 "n_claims": judged[arm][0],
                 "unsupported": judged[arm][1],
+                "citations": [{"document": c.document, "start": c.start, "end": c.end} for c in citations_of(given)],
             }
             for arm, given in answers.items()
         },
@@ -115,21 +118,18 @@ def _row(engine: Engine, name: str, question: Labelled, answers: Mapping[str, An
 
 
 def arms_result(rows: Sequence[Row], arms: Sequence[str], about: Mapping[str, Any], notes: Sequence[str]) -> dict[str, Any]:
-    """The result: figures of each arm, and the paired differences from each arm to the next."""
+    """The result: figures of each arm, and the paired differences from each arm to every later one."""
     differences = [
         {"from": before, "to": after, **found}
-        for before, after in pairwise(arms)
+        for before, after in combinations(arms, 2)
         for metric in dict.fromkeys(metric for row in rows for metric in row["values"][before])
         for found in difference_of([(_arm(row, before), _arm(row, after)) for row in rows], "arm", metric)
     ]
     return {
         "kind": "arms",
-        **about,
+        **head(about, rows, notes),
         "arms": list(arms),
-        "n": len(rows),
         "n_answerable": sum(row["answerable"] for row in rows),
-        "n_skipped": len(notes),
-        "skipped": list(notes),
         "meaning": MEANING,
         "figures": figures_of(rows, arms),
         "differences": differences,

@@ -7,11 +7,12 @@ and coverage. It knows no table and no page.
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from ingest.analysis import detect_language
+from ingest.documents import Document
 from ingest.snapshot import Snapshot
 from ingest.store import Store
 from rag.answers import Answer, Citation, Passage
@@ -47,17 +48,19 @@ class Subject:
         return self.snapshot.chunk_ranges()
 
     @cached_property
-    def text_of(self) -> Callable[[str], str]:
-        """Gives the text of a document by name, "" where there is none; what was read once is kept."""
-        texts: dict[str, str] = {}
+    def document_of(self) -> Callable[[str], Document | None]:
+        """Gives a document by name, None where there is none; what was read once is kept."""
+        return reader_of(self.snapshot)
 
-        def read(name: str) -> str:
-            if name not in texts:
-                document = self.snapshot.document(name)
-                texts[name] = "" if document is None else document.text
-            return texts[name]
+    def text_of(self, name: str) -> str:
+        """The text of a document, "" where there is none."""
+        document = self.document_of(name)
+        return "" if document is None else document.text
 
-        return read
+
+def reader_of(snapshot: Snapshot) -> Callable[[str], Document | None]:
+    """Gives documents of a snapshot by name, None where there is none; what was read once is kept."""
+    return cache(snapshot.document)
 
 
 def open_subject(config: RagConfig, *, is_answering: bool = True) -> Subject:

@@ -5,6 +5,7 @@ section 4. Counting is done here, because scikit-learn takes minutes over the re
 It knows nothing of how the outputs were made.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -88,7 +89,7 @@ def checking_figures(
 
 
 def row_figures(rows: Sequence[Mapping[str, Any]], seed: int = 0, *, resamples: int = 1000) -> list[dict[str, Any]]:
-    """Figures in percent of rows that `pair_row` made.
+    """Figures in percent of rows that `pair_row` made; a metric that has no meaning for them is left out.
 
     The interval is the middle 95 % of bootstrap resamples of whole source texts; `resamples` 0: none (0 to 100).
     """
@@ -97,8 +98,11 @@ def row_figures(rows: Sequence[Mapping[str, Any]], seed: int = 0, *, resamples: 
         sample = sample_of(members)
         draws = draws_of(members, seed, resamples)
         for metric, compute in metrics_of(sample).items():
+            found = compute(sample)
+            if math.isnan(found):
+                continue
             low, high = middle([compute(sample.take(rows)) for rows in draws_for(metric, draws, sample)])
-            value = {"value": compute(sample), "low": low, "high": high}
+            value = {"value": found, "low": low, "high": high}
             figures.append({"metric": f"{group}: {metric}", **{k: round(v, 2) for k, v in value.items()}, "n": len(members)})
     return figures
 
@@ -114,22 +118,28 @@ def draws_of(rows: Sequence[Mapping[str, Any]], seed: int, resamples: int) -> li
 
 
 def draws_for(metric: str, draws: Sequence[NDArray[np.int64]], sample: Sample) -> list[NDArray[np.int64]]:
-    """The resamples that serve for a metric: fewer where it is slow, and only those with both labels in them."""
+    """The resamples that serve for a metric: fewer where it is slow, and only those with all labels that the sample has."""
     n = _SLOW_RESAMPLES if metric in ("AUROC", "ECE") or "kept" in metric else len(draws)
-    return [rows for rows in draws[:n] if sample.gold[rows].any() and not sample.gold[rows].all()]
+    n_labels = len(set(sample.gold.tolist()))
+    return [rows for rows in draws[:n] if len(set(sample.gold[rows].tolist())) == n_labels]
 
 
 def middle(values: Sequence[float]) -> tuple[float, float]:
-    """The middle 95 % of values in percent, all there can be where there are none."""
+    """The middle 95 % of values in percent, those not defined left out; all there can be where there are none."""
+    values = [value for value in values if not math.isnan(value)]
     return (float(np.percentile(values, 2.5)), float(np.percentile(values, 97.5))) if len(values) else (0.0, 100.0)
 
 
 def metrics_of(sample: Sample) -> dict[str, Metric]:
-    """The metrics that have a meaning for a sample, in percent."""
+    """The metrics for a sample, in percent; each is NaN where nothing in the sample can tell it.
+
+    With one label only nothing says how well both are told apart, and without an unsupported answer nothing how many are found.
+    """
     found: dict[str, Metric] = {
         "F1": lambda s: 100 * _f1(s.gold, s.predicted),
         "precision": lambda s: 100 * _share(s.gold, s.predicted),
         "recall": lambda s: 100 * _share(s.predicted, s.gold),
+        # Each half is NaN where its label does not occur, and so is the sum.
         "balanced accuracy": lambda s: 50 * (_share(s.predicted, s.gold) + _share(~s.predicted, ~s.gold)),
         "macro-F1": lambda s: 50 * (_f1(s.gold, s.predicted) + _f1(~s.gold, ~s.predicted)),
         "F1 of always 'unsupported'": lambda s: 100 * _f1(s.gold, np.ones_like(s.gold)),
@@ -199,16 +209,16 @@ def _share(of: Flags, among: Flags) -> float:
 
 
 def _f1(gold: Flags, predicted: Flags) -> float:
-    return _ratio(2 * (gold & predicted).sum(), gold.sum() + predicted.sum())
+    return _ratio(2 * (gold & predicted).sum(), gold.sum() + predicted.sum()) if gold.any() else math.nan
 
 
 def _span_f1(sample: Sample, gold: int, both: int) -> float:
     counts = sample.spans.sum(axis=0)
-    return 100 * _ratio(2 * counts[both], counts[0] + counts[gold])
+    return 100 * _ratio(2 * counts[both], counts[0] + counts[gold]) if counts[gold] else math.nan
 
 
 def _ratio(part: Any, whole: Any) -> float:
-    return float(part / whole) if whole else 0.0
+    return float(part / whole) if whole else math.nan
 
 
 def _auroc(sample: Sample) -> float:
@@ -216,6 +226,6 @@ def _auroc(sample: Sample) -> float:
     n_gold = int(sample.gold.sum())
     n_other = len(sample.gold) - n_gold
     if not n_gold or not n_other:
-        return 50.0
+        return math.nan
     ranks = rankdata(-sample.score)
     return 100 * float((ranks[sample.gold].sum() - n_gold * (n_gold + 1) / 2) / (n_gold * n_other))

@@ -18,6 +18,8 @@ from rag.evaluation.results import FORMAT
 from rag.evaluation.rows import Row
 from rag.evaluation.rows import metrics_of as question_metrics
 
+_KINDS = ("questions", "pairs", "arms")
+_OF_THE_SYSTEM = ("version", "date", "file", "limit", "parts", "system", "settings", "store")
 _RESAMPLES = 1000
 # By which a search is said to have found what it should, from fine to coarse.
 _HITS = ("span hit@5", "page hit@5", "document hit@5")
@@ -34,15 +36,20 @@ def read_result(file: Path) -> dict[str, Any]:
         raise InputError(f"cannot read `{file}`: {error.strerror}. Name a file that `rag eval --out` wrote.") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"cannot read `{file}`: it is not JSON. Name a file that `rag eval --out` wrote.") from error
-    if not isinstance(found, dict) or found.get("kind") not in ("questions", "pairs") or found.get("format") != FORMAT:
-        raise InputError(f"cannot compare `{file}`: it is no result of `rag eval --questions` or `--pairs` of this version.")
+    # The first results of arms were kept without a format; their rows have the form of the first one.
+    if not isinstance(found, dict) or found.get("kind") not in _KINDS or found.get("format", FORMAT) != FORMAT:
+        raise InputError(
+            f"cannot compare `{file}`: it is no result of this version. Name a file that `rag eval --out` wrote, "
+            "of questions, arms or pairs."
+        )
     return found
 
 
 def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
     """Differences, second less first, in percent on the common questions: each with an interval, and what flipped.
 
-    Raises: InputError when one is of questions and the other of pairs, or when they have no question in common.
+    `changed` has what the two systems and stores differ in. Raises: InputError when both are not of the same kind, or when they
+    have no question in common.
     """
     if first["kind"] != second["kind"]:
         raise InputError(f"cannot compare {first['kind']} with {second['kind']}: give two results of the same kind.")
@@ -58,12 +65,35 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, An
     return {
         "kind": "comparison",
         "of": first["kind"],
+        "changed": list(_changed(first, second)),
         "n_common": len(common),
         "only_first": [key[0] for key in ours if key not in theirs],
         "only_second": [key[0] for key in theirs if key not in ours],
         "differences": differences,
         "flipped": list(_flips(pairs)),
     }
+
+
+def _changed(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Everything that is kept of the systems and does not agree; None stands for what a result does not have.
+
+    A table that only one of both has, as older results kept less, is named as a whole.
+    """
+    for table in _OF_THE_SYSTEM:
+        ours, theirs = ({} if result.get(table) is None else _flat({table: result[table]}) for result in (first, second))
+        if isinstance(first.get(table) or second.get(table), Mapping) and not (ours and theirs):
+            ours, theirs = ({table: "kept" if side else None} for side in (ours, theirs))
+        for name in dict.fromkeys([*ours, *theirs]):
+            if ours.get(name) != theirs.get(name):
+                yield {"setting": name, "first": ours.get(name), "second": theirs.get(name)}
+
+
+def _flat(value: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Values by their path, such as `settings.retriever.rerank`."""
+    found: dict[str, Any] = {}
+    for name, inner in value.items():
+        found |= _flat(inner, f"{before}{name}.") if isinstance(inner, Mapping) else {f"{before}{name}": inner}
+    return found
 
 
 def _differences_of_questions(pairs: Sequence[tuple[Row, Row]]) -> Iterator[dict[str, Any]]:
@@ -96,7 +126,10 @@ def _differences_of_pairs(pairs: Sequence[tuple[Row, Row]]) -> Iterator[dict[str
         draws = draws_of(members, 0, _RESAMPLES)
         for metric, compute in metrics_of(samples[0]).items():
             values = [compute(sample) for sample in samples]
+            if any(map(math.isnan, values)):
+                continue
             gains = [compute(samples[1].take(d)) - compute(samples[0].take(d)) for d in draws_for(metric, draws, samples[0])]
+            gains = [gain for gain in gains if not math.isnan(gain)]
             low, high = np.percentile(gains, [2.5, 97.5]) if gains else (-100.0, 100.0)
             found = [values[1] - values[0], float(low), float(high)]
             yield _entry("checking", f"{group}: {metric}", values, found, len(members))
@@ -119,13 +152,17 @@ def _entry(part: str, metric: str, values: Sequence[float], found: Sequence[floa
 
 def _flips(pairs: Sequence[tuple[Row, Row]]) -> Iterator[dict[str, Any]]:
     for first, second in pairs:
-        before, after = verdict_of(first), verdict_of(second)
-        if before and after and before != after:
-            yield {"id": first["id"], "question": first["question"], "first": before, "second": after}
+        for arm in first.get("arms", {"": None}):
+            before, after = (verdict_of(row, arm) for row in (first, second))
+            if before and after and before != after:
+                named = {"arm": arm} if arm else {}
+                yield {"id": first["id"], "question": first["question"], **named, "first": before, "second": after}
 
 
-def verdict_of(row: Row) -> str:
-    """In a word what became of a question or pair, "" if nothing can be said."""
+def verdict_of(row: Row, arm: str = "") -> str:
+    """In a word what became of a question or pair, in this arm if one is named; "" if nothing can be said."""
+    if arm:
+        return str(row["arms"].get(arm, {}).get("outcome", ""))
     if "predicted" in row:
         return "right" if row["predicted"] == row["unsupported"] else "wrong"
     if row.get("outcome"):

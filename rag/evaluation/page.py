@@ -4,6 +4,7 @@ Everything that comes from files, questions and models is escaped by the templat
 text of sources is looked up when the page is made, it is not part of a result.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -11,20 +12,26 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ingest.documents import Document
 from rag.batch import LabelledPair
 from rag.evaluation.compare import verdict_of
+from rag.evaluation.retrieval import KS
 from rag.evaluation.rows import Row
-from rag.evaluation.table import ON_INTERVALS, headline
+from rag.evaluation.table import ON_INTERVALS, headline, warnings_of
 
 Spans = Sequence[tuple[int, int]]
+# Gives a document by name, None where there is none.
+Read = Callable[[str], Document | None]
 # Text with the names of the marks that lie on it.
 Segments = list[tuple[str, str]]
 
 _MAX_CASES = 10  # of each kind of failure
+_MAX_PASSAGES = 5  # of each case
 _MAX_LISTED = 500
 _AROUND = 160  # characters of context on each side of cited words
 _MAX_SOURCE_CHARS = 1500
 _CONTROL = {code: "\ufffd" for code in (*range(32), 127) if chr(code) not in "\t\n\r"}
+_MOST_PASSAGES = max(KS)  # the right end of the plot of recall
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 360, 260, 44, 36
 
 _QUESTION_KINDS: dict[str, Callable[[Row], bool]] = {
@@ -37,12 +44,12 @@ _QUESTION_KINDS: dict[str, Callable[[Row], bool]] = {
 }
 
 
-def question_page(result: Mapping[str, Any], text_of: Callable[[str], str]) -> str:
-    """The page of a result over questions; `text_of` gives the text of a document by name."""
+def question_page(result: Mapping[str, Any], document_of: Read) -> str:
+    """The page of a result over questions; `document_of` gives a document by name, None where there is none."""
     failures = []
     for title, is_of_kind in _QUESTION_KINDS.items():
         rows = sorted((row for row in result["rows"] if is_of_kind(row)), key=lambda row: -row.get("confidence", 0.0))
-        failures.append((title, len(rows), [_question_case(row, text_of) for row in rows[:_MAX_CASES]]))
+        failures.append((title, len(rows), [_question_case(row, document_of) for row in rows[:_MAX_CASES]]))
     listed = [(row["id"], row["question"], verdict_of(row), row.get("confidence")) for row in result["rows"][:_MAX_LISTED]]
     return _page(result, failures=failures, listed=listed, risk="wrong of the answers given")
 
@@ -62,9 +69,26 @@ def pair_page(result: Mapping[str, Any], pairs: Sequence[LabelledPair]) -> str:
     return _page(result, failures=failures, listed=listed, risk="unsupported among those kept")
 
 
-def arms_page(result: Mapping[str, Any]) -> str:
-    """The page of a result over arms: the answers of all arms side by side."""
-    return _page(result, failures=[], listed=[], risk="")
+def arms_page(result: Mapping[str, Any], document_of: Read) -> str:
+    """The page of a result over arms: the worst cases of the last arm, the answers side by side and beside their sources."""
+    *earlier, last = result["arms"]
+    rows = result["rows"]
+
+    def outcome(row: Row, arm: str) -> str:
+        return str(row["arms"][arm]["outcome"])
+
+    kinds = {f"Wrong in {last}": [row for row in rows if outcome(row, last) == "wrong"]}
+    for arm in earlier:
+        lost = [row for row in rows if outcome(row, arm) == "right" and outcome(row, last) != "right"]
+        kinds[f"Right in {arm}, but not in {last}"] = lost
+    failures = []
+    for title, found in kinds.items():
+        found = sorted(found, key=lambda row: -len(row["arms"][last]["unsupported"]))
+        failures.append((title, len(found), [_arms_case(row, document_of) for row in found[:_MAX_CASES]]))
+    listed = [
+        (row["id"], row["question"], ", ".join(outcome(row, arm) for arm in result["arms"]), None) for row in rows[:_MAX_LISTED]
+    ]
+    return _page(result, failures=failures, listed=listed, risk="")
 
 
 def segments(text: str, layers: Mapping[str, Spans], start: int = 0, end: int | None = None) -> Segments:
@@ -93,9 +117,12 @@ def _page(result: Mapping[str, Any], **more: Any) -> str:
         result=result,
         headline=headline(result),
         on_intervals=ON_INTERVALS,
+        warnings=warnings_of(result),
         groups=groups,
         risk_points=_points((p["coverage"], p["risk"]) for p in result.get("risk_coverage", ())),
         bins=_points((b["stated"], b["right"]) for b in (result.get("reliability") or {"bins": ()})["bins"]),
+        recall=_recall_lines(result["figures"]),
+        bars=_bars(result),
         box={"width": _WIDTH, "height": _HEIGHT, "left": _LEFT, "bottom": _BOTTOM},
         **more,
     )
@@ -114,6 +141,35 @@ def _points(shares: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
     ]
 
 
+def _recall_lines(figures: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """How recall grows with the passages that count, at each level: places in the plot, with those of the interval's ends."""
+    lines: dict[str, list[dict[str, Any]]] = {}
+    for figure in figures:
+        level, _, k = figure["metric"].partition(" recall@")
+        if figure["part"] == "retrieval" and k.isdigit():
+            across = int(k) / _MOST_PASSAGES
+            ends = [(across, figure[name] / 100) for name in ("value", "low", "high")]
+            (x, y), (_, low), (_, high) = _points(ends)
+            lines.setdefault(level, []).append({"k": k, "x": x, "y": y, "low": low, "high": high})
+    return [{"level": level, "points": points} for level, points in lines.items()]
+
+
+def _bars(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What became of the questions in each arm, of those that the documents answer and of the others, as shares in percent."""
+    bars = []
+    for is_answerable, title in ((True, "answered in the documents"), (False, "not in the documents")):
+        rows = [row for row in result["rows"] if row["answerable"] is is_answerable] if result["kind"] == "arms" else []
+        for arm in result["arms"] if rows else ():
+            outcomes = Counter(row["arms"][arm]["outcome"] for row in rows)
+            counts, left = [], 0.0
+            for name in ("right", "wrong", "abstained"):
+                share = 100 * outcomes[name] / len(rows)
+                counts.append({"name": name, "n": outcomes[name], "left": round(left, 2), "width": round(share, 2)})
+                left += share
+            bars.append({"arm": arm, "of": f"{len(rows)} {title}", "counts": counts})
+    return bars
+
+
 def _was_silent(row: Row) -> bool:
     return bool(row["answerable"]) and row.get("outcome") == "abstained"
 
@@ -124,42 +180,70 @@ def _finest_hit(row: Row) -> bool | None:
     return None if not found else found == "found"
 
 
-def _question_case(row: Row, text_of: Callable[[str], str]) -> dict[str, Any]:
+def _question_case(row: Row, document_of: Read) -> dict[str, Any]:
     """One question with what was expected, said, cited and found."""
-    gold = [item for item in row["gold"] if item.get("start") is not None and item.get("end") is not None]
     answer = row.get("answer", {"text": "", "claims": [], "withheld": [], "reason": None})
     wanted: dict[str, list[tuple[int, int]]] = {}
-    for item in gold:
-        wanted.setdefault(item["document"], []).append((item["start"], item["end"]))
+    for item in row["gold"]:
+        if item.get("end") is not None:
+            wanted.setdefault(item["document"], []).append((item["start"], item["end"]))
     return {
         "id": row["id"],
         "question": row["question"],
         "turns": row["turns"],
         "expected": row["expected"],
-        "gold": [_place(item, {"gold": wanted[item["document"]]}, text_of, _AROUND) for item in gold],
+        "gold": [_gold_place(item, wanted, document_of) for item in row["gold"]],
         "answer": answer,
         "confidence": row.get("confidence"),
         "error": row.get("error", ""),
         "claims": [
-            (claim, [_cited(citation, wanted, text_of) for citation in claim["citations"]])
+            (claim, [_cited(citation, wanted, document_of) for citation in claim["citations"]])
             for claim in (*answer["claims"], *answer["withheld"])
         ],
-        "passages": [
-            _place(item, {"gold": wanted.get(item["document"], [])}, text_of, 0) for item in row.get("passages", ())[:5]
-        ],
+        "passages": [_found(item, {"gold": wanted}, document_of) for item in row.get("passages", ())[:_MAX_PASSAGES]],
     }
 
 
-def _cited(citation: Mapping[str, Any], wanted: Mapping[str, Spans], text_of: Callable[[str], str]) -> dict[str, Any]:
+def _arms_case(row: Row, document_of: Read) -> dict[str, Any]:
+    """One question with the answers of all arms, and the passages with the words that are cited."""
+    cited: dict[str, list[tuple[int, int]]] = {}
+    for given in row["arms"].values():
+        for place in given["citations"]:
+            cited.setdefault(place["document"], []).append((place["start"], place["end"]))
+    return {**row, "sources": [_found(item, {"cited": cited}, document_of) for item in row["passages"][:_MAX_PASSAGES]]}
+
+
+def _gold_place(item: Mapping[str, Any], wanted: Mapping[str, Spans], document_of: Read) -> dict[str, Any]:
+    """Where the right answer stands: its words where they are known, else how its page or its document begins."""
+    if item.get("end") is not None:
+        return _place(item, {"gold": wanted[item["document"]]}, document_of, _AROUND)
+    document = document_of(item["document"])
+    page = next((page for page in document.pages if page.number == item.get("page")), None) if document else None
+    if document is None or (item.get("page") is not None and page is None):
+        return {**_head(item), "words": []}
+    start, end = (page.start, page.end) if page else (0, len(document.text))
+    return {**_head(item), "words": segments(document.text, {}, start, min(end, start + _MAX_SOURCE_CHARS))}
+
+
+def _cited(citation: Mapping[str, Any], wanted: Mapping[str, Spans], document_of: Read) -> dict[str, Any]:
     layers = {"cited": [(citation["start"], citation["end"])], "gold": wanted.get(citation["document"], [])}
-    return _place(citation, layers, text_of, _AROUND)
+    return _place(citation, layers, document_of, _AROUND)
 
 
-def _place(item: Mapping[str, Any], layers: Mapping[str, Spans], text_of: Callable[[str], str], around: int) -> dict[str, Any]:
+def _found(item: Mapping[str, Any], marks: Mapping[str, Mapping[str, Spans]], document_of: Read) -> dict[str, Any]:
+    """A passage that was found; `marks`: spans by document for each layer."""
+    return _place(item, {name: spans.get(item["document"], []) for name, spans in marks.items()}, document_of, 0)
+
+
+def _place(item: Mapping[str, Any], layers: Mapping[str, Spans], document_of: Read, around: int) -> dict[str, Any]:
     """A place in a document with its words, marked, and `around` characters of what stands about it."""
-    text = text_of(item["document"])
-    words = segments(text, layers, max(0, item["start"] - around), item["end"] + around) if text else []
-    return {"document": item["document"], "page": item.get("page"), "score": item.get("score"), "words": words}
+    document = document_of(item["document"])
+    start, end = max(0, item["start"] - around), item["end"] + around
+    return {**_head(item), "words": segments(document.text, layers, start, end) if document else []}
+
+
+def _head(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {"document": item["document"], "page": item.get("page"), "score": item.get("score")}
 
 
 def _pair_case(row: Row, pair: LabelledPair) -> dict[str, Any]:

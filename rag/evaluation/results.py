@@ -3,6 +3,7 @@
 It is what `rag eval --json` prints, `--out` keeps and `rag eval compare` reads.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ingest.snapshot import Snapshot
 from rag.batch import LabelledPair
 from rag.calibration import Record, coverage_table
 from rag.checker.check import Checker
@@ -19,12 +21,15 @@ from rag.config import RagConfig
 from rag.evaluation.checking import KEPT, among_kept, calibration, pair_row, row_figures, sample_of
 from rag.evaluation.rows import Row, digest, figures_of, named
 from rag.pipeline import Engine
+from rag.retriever import Retriever
 
 FORMAT = 1
+# Tables of the configuration that decide what is found and answered.
+_TABLES = ("retriever", "embedder", "generator", "checker", "answer")
 _LEAST_FOR_CURVES = 10  # a curve through fewer answers shows noise
 
 
-def about(file: Path, *, limit: int | None, **more: Any) -> dict[str, Any]:
+def about(file: Path, limit: int | None, **more: Any) -> dict[str, Any]:
     """What a result says of itself: of which file, when, and by which version."""
     return {
         "file": file.name,
@@ -37,15 +42,43 @@ def about(file: Path, *, limit: int | None, **more: Any) -> dict[str, Any]:
 
 def system_of(config: RagConfig, engine: Engine | None) -> dict[str, Any]:
     """Names of the parts that were measured, and the settings that decide most."""
+    found = {"retriever": Retriever.name, "retriever_version": Retriever.version}
     if engine is None:
-        return {"embedder": config.embedder.model}
-    return {
+        return found | {"embedder": config.embedder.model}
+    return found | {
         "generator": engine.generator.name,
         "embedder": engine.embedder_name,
         **checker_names(engine.checker),
         "policy": engine.policy,
         "top_k": engine.top_k,
         "min_confidence": engine.min_confidence,
+    }
+
+
+def settings_of(config: RagConfig, tables: Sequence[str] = _TABLES) -> dict[str, Any]:
+    """The settings that what was measured depends on, by table; of an address neither name nor password."""
+    found = config.model_dump(mode="json", include=set(tables))
+    for table in found.values():
+        table.pop("api_key_env", None)
+        if "base_url" in table:
+            table["base_url"] = re.sub(r"//[^/@]*@", "//", table["base_url"])
+    return {table: found[table] for table in tables}
+
+
+def store_of(snapshot: Snapshot) -> dict[str, Any]:
+    """What tells one store from another: how it was made, and what is in it.
+
+    `content` changes whenever a document or its chunks do; it is the same for two stores of the same files made alike.
+    """
+    made, states = snapshot.manifest, snapshot.states.values()
+    return {
+        "schema_version": made.schema_version,
+        "embedder": made.embedder,
+        "chunker": dict(made.chunker),
+        "loaders_version": max((state.loaders_version for state in states), default=0),
+        "n_documents": len(states),
+        "n_chunks": sum(state.n_chunks for state in states),
+        "content": digest(sorted((state.name, state.sha256, state.edition) for state in states)),
     }
 
 
@@ -84,7 +117,7 @@ def question_result(
         figures = [figure for figure in figures if figure["metric"] != "abstention precision"]
     return {
         "kind": "questions",
-        **_head(about, rows, notes),
+        **head(about, rows, notes),
         "n_answerable": answerable.count(True),
         "n_unanswerable": answerable.count(False),
         "n_ungraded": sum("answer" in row and row["outcome"] is None for row in rows),
@@ -101,7 +134,7 @@ def pair_result(rows: Sequence[Row], about: Mapping[str, Any], notes: Sequence[s
     sample = sample_of(rows)
     return {
         "kind": "pairs",
-        **_head(about, rows, notes),
+        **head(about, rows, notes),
         "n_unsupported": int(sample.gold.sum()),
         "figures": [{"part": "checking", **figure} for figure in row_figures(rows)],
         "risk_coverage": [{"coverage": p / 100, "risk": round(among_kept(sample, p) / 100, 4)} for p in reversed(KEPT)],
@@ -110,7 +143,8 @@ def pair_result(rows: Sequence[Row], about: Mapping[str, Any], notes: Sequence[s
     }
 
 
-def _head(about: Mapping[str, Any], rows: Sequence[Row], notes: Sequence[str]) -> dict[str, Any]:
+def head(about: Mapping[str, Any], rows: Sequence[Row], notes: Sequence[str]) -> dict[str, Any]:
+    """What every result begins with."""
     n_clusters = len({row["cluster"] for row in rows})
     return {
         "format": FORMAT,

@@ -1,10 +1,13 @@
 """Results as tables for a terminal. Text from documents never becomes markup."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
+
+from rag.evaluation.gold import warnings_of as gold_warnings
 
 ON_INTERVALS = (
     "Intervals: the middle 95 % of resamples of whole documents, or of questions where fewer than eight documents differ. One "
@@ -17,12 +20,19 @@ _MAX_CHARS = 110
 def show_result(out: Console, result: Mapping[str, Any]) -> None:
     """Print a result of questions, pairs or arms."""
     out.print(Text(headline(result), style="bold"))
+    for warning in warnings_of(result):
+        out.print(Text(warning, style="bold yellow"))
     if result["kind"] == "arms":
         _show_arms(out, result)
     else:
         _show_figures(out, result["figures"])
         _show_curve(out, result)
     show_notes(out, result)
+
+
+def warnings_of(result: Mapping[str, Any]) -> list[str]:
+    """What a reader must know before the figures."""
+    return gold_warnings(result["gold"]) if result.get("gold") else []
 
 
 def headline(result: Mapping[str, Any]) -> str:
@@ -79,16 +89,20 @@ def _show_arms(out: Console, result: Mapping[str, Any]) -> None:
         row = [cells.get((arm, metric)) for arm in result["arms"]]
         shown = ["-" if cell is None else f"{cell['value']:.1f} {interval(cell)}" for cell in row]
         out.print(Text(f"{metric:42}" + "".join(f"{cell:>24}" for cell in shown)))
+    out.print(Text(f"\n{'change, on the same questions':64}{'percent':>8}  {'95 % interval':17}{'n':>5}", style="bold"))
     for found in result["differences"]:
-        if found["is_significant"]:
-            change = f"{found['difference']:+.1f} {interval(found)}"
-            out.print(Text(f"{found['from']} -> {found['to']}: {found['metric']} {change}"))
+        mark = "*" if found["is_significant"] else " "
+        what = f"{mark} {found['from']} -> {found['to']}: {found['metric']}"
+        out.print(Text(f"{what:64}{found['difference']:+8.1f}  {interval(found):17}{found['n']:5}"))
+    out.print(_on_marks(result["differences"]))
     out.print(Text(f"\n{result['meaning']}", style="dim"))
 
 
 def show_comparison(out: Console, found: Mapping[str, Any], names: Sequence[str]) -> None:
     """Print what differs between two results; `names`: of the first and the second."""
-    out.print(Text(f"{found['n_common']} {found['of']} in common: {names[0]} against {names[1]}", style="bold"))
+    what = "pairs" if found["of"] == "pairs" else "questions"
+    out.print(Text(f"{found['n_common']} {what} in common: {names[0]} against {names[1]}", style="bold"))
+    _show_changed(out, found["changed"])
     for side, name in zip(("only_first", "only_second"), names, strict=True):
         if found[side]:
             listed = ", ".join(found[side][:5]) + (", ..." if len(found[side]) > 5 else "")
@@ -100,17 +114,36 @@ def show_comparison(out: Console, found: Mapping[str, Any], names: Sequence[str]
         out.print(
             Text(f"{mark} {entry['part']}: {entry['metric']}"[:50].ljust(50) + f"{values}  {interval(entry):17}{entry['n']:5}")
         )
-    n_marked = sum(entry["is_significant"] for entry in found["differences"])
-    out.print(
-        f"\n* the interval of the change leaves out 0: {n_marked} of {len(found['differences'])}. By chance alone about one in "
-        "twenty would."
-    )
+    out.print(_on_marks(found["differences"]))
     out.print(Text(f"\n{len(found['flipped'])} came out otherwise", style="bold"))
     for flip in found["flipped"][:_MAX_LISTED]:
         question = " ".join((flip["question"] or "").split())[:_MAX_CHARS]
-        out.print(Text(f"  {flip['first']:>9} -> {flip['second']:9} {flip['id']}: {question}"))
+        arm = f"{flip['arm']:9} " if "arm" in flip else ""
+        out.print(Text(f"  {arm}{flip['first']:>9} -> {flip['second']:9} {flip['id']}: {question}"))
     if len(found["flipped"]) > _MAX_LISTED:
         out.print(f"  and {len(found['flipped']) - _MAX_LISTED} more, in --json")
+
+
+def _show_changed(out: Console, changed: Sequence[Mapping[str, Any]]) -> None:
+    """Print what differs between the systems: whatever changed, a change of figures can be owed to it."""
+    if not changed:
+        out.print("The two differ in nothing that results keep: version, settings, store.")
+        return
+    out.print(Text("Differs between the two:", style="bold"))
+    for entry in changed:
+        out.print(Text(f"  {entry['setting']}: {_shown(entry['first'])} -> {_shown(entry['second'])}"))
+
+
+def _shown(value: Any) -> str:
+    return "not kept" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _on_marks(differences: Sequence[Mapping[str, Any]]) -> str:
+    n_marked = sum(entry["is_significant"] for entry in differences)
+    return (
+        f"\n* the interval of the change leaves out 0: {n_marked} of {len(differences)}. By chance alone about one in twenty "
+        "would."
+    )
 
 
 def interval(figure: Mapping[str, Any]) -> str:

@@ -53,10 +53,11 @@ def run(name: str, options: argparse.Namespace, checker: Checker) -> dict[str, A
         group, _, metric = row["metric"].partition(": ")
         if metric in SHOWN:
             said = always[f"{group}: F1 of always 'unsupported'"] if metric == "F1" else ""
-            floor = floors[row["metric"]]["value"]
-            print(f"{row['metric']:48} {row['value']:7.1f}  {interval(row):15} {floor:8.1f} {said!s:>7} {row['n']:6}")
+            floor = f"{floors[row['metric']]['value']:.1f}" if row["metric"] in floors else "-"
+            print(f"{row['metric']:48} {row['value']:7.1f}  {interval(row):15} {floor:>8} {said!s:>7} {row['n']:6}")
     sys.stdout.flush()
     return {
+        "n": len(pairs),
         "ms_per_pair": round(1000 * seconds / max(1, len(pairs)), 2),
         "figures": figures,
         "overlap_floor": list(floors.values()),

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from run import measured
 
 from rag.checker.check import Checker, check_answer
 from rag.checker.support import LogisticSupport
@@ -35,6 +36,7 @@ def main() -> int:
     options = parser.parse_args()
     checker = Checker(model=LogisticSupport()) if options.model == "overlap" else Checker()
     results: dict[str, Any] = {"checker": checker.name, "version": checker.version, "threshold": checker.threshold}
+    results |= measured()
     results["sets"] = {}
     for name in SETS:
         pairs = [json.loads(line) for line in (ROOT / "data" / "checking" / f"{name}.jsonl").open(encoding="utf-8")]

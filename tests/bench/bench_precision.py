@@ -36,7 +36,7 @@ def main() -> int:
 
 def compared(name: str, options: Any) -> dict[str, Any]:
     """Figures of one set in every precision, and how far they are from those of 32 bits."""
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, Any] = {}
     for way, (texts, questions) in WAYS.items():
         os.environ["RAG_EMBEDDER__PRECISION"] = texts
         store, _ = prepared_store(name, options.bench, options.stores / texts, model=PACKAGED)
@@ -47,7 +47,7 @@ def compared(name: str, options: Any) -> dict[str, Any]:
                 embedder=EmbedderConfig(model=PACKAGED, precision=questions),
                 retriever=RetrieverConfig(rerank=0, **settings),
             )
-            found[f"{search}, {way}"] = _figures(config, options.bench / name / "questions.jsonl", options.limit)
+            found["n"], found[f"{search}, {way}"] = _figures(config, options.bench / name / "questions.jsonl", options.limit)
     for search in ("fused", "dense"):
         exact = found[f"{search}, float32"]
         for way in ("int8", "mixed"):
@@ -58,12 +58,13 @@ def compared(name: str, options: Any) -> dict[str, Any]:
     return found
 
 
-def _figures(config: RagConfig, file: Any, limit: int) -> dict[str, float]:
+def _figures(config: RagConfig, file: Any, limit: int) -> tuple[int, dict[str, float]]:
+    """Number of questions, and the main figures."""
     questions, notes = usable(labelled_questions(file), config.answer.max_question_chars)
     questions = sampled([question for question in questions if question.label["gold"]], limit or None)
     subject = open_subject(config, is_answering=False)
     result = question_result(list(examine(subject, questions, ("retrieval",))), ("retrieval",), {}, notes)
-    return {row["metric"]: row["value"] for row in result["figures"] if row["metric"].endswith(MAIN)}
+    return len(questions), {row["metric"]: row["value"] for row in result["figures"] if row["metric"].endswith(MAIN)}
 
 
 if __name__ == "__main__":

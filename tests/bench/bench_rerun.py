@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from run import measured
 
 from ingest.chunker import ChunkerSettings
 from ingest.config import COMBINED
@@ -66,7 +67,9 @@ def main() -> int:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         walks, comparisons, loads = by_turns(folder, store, options.times)
     results = {
+        **measured(),
         "files": options.files,
+        "n": options.times,
         "first_run_s": round(first, 2),
         "command_s": spread(commands),
         "command_cpu_s": round((after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / options.times, 3),
@@ -75,7 +78,6 @@ def main() -> int:
         "states_read_s": spread(loads),
         "comparison_to_walk": spread([c / w for c, w in zip(comparisons, walks, strict=True)]),
         "load_average": os.getloadavg()[0],
-        "cores": os.cpu_count(),
     }
     print(json.dumps(results, indent=1))
     options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ RESULTS = HERE.parent.parent / "data" / "results"
 
 
 def main() -> int:
-    """Run the parts one after the other; each writes its own file, to which commit and machine are added."""
+    """Run the parts one after the other; each writes its own file, to which commit, date and machine are added."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bench", type=Path, required=True)
     parser.add_argument("--only", nargs="+", default=list(PARTS), choices=PARTS)
@@ -31,9 +31,14 @@ def main() -> int:
         if subprocess.run(command, check=False).returncode:
             return 1
         results = json.loads(out.read_text(encoding="utf-8"))
-        results.update(commit=commit(), date=datetime.now(UTC).date().isoformat(), machine=machine())
+        results.update(measured())
         out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     return 0
+
+
+def measured() -> dict[str, str]:
+    """What every result file says of itself: commit, date and machine."""
+    return {"commit": commit(), "date": datetime.now(UTC).date().isoformat(), "machine": machine()}
 
 
 def commit() -> str:

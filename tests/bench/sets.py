@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from run import measured
 
 from ingest.config import StoreConfig
 from ingest.errors import StoreError
@@ -23,6 +24,7 @@ from ingest.store import Store
 from rag.batch import labelled_questions
 from rag.config import RagConfig
 from rag.evaluation.asking import examine, open_subject, usable
+from rag.evaluation.gold import misplaced_gold
 from rag.evaluation.results import question_result
 from rag.evaluation.rows import sampled
 from rag.evaluation.table import show_result
@@ -42,16 +44,29 @@ def options_for(about: str, sets: Sequence[str], limit: int) -> argparse.Namespa
 
 
 def run_sets(options: argparse.Namespace, results: dict[str, Any], run: Callable[[str], dict[str, Any]], file: str) -> int:
-    """Run the sets that are there, and write the results after each."""
-    results["sets"] = {}
+    """Run the sets that are there, and write the results after each; sets that are not run stay as the file has them."""
+    head = results | measured()
+    results = {**head, "sets": kept_sets(options.out)}
     for name in options.sets:
         if name != "sample" and not any((options.bench / name).glob(f"{file}*")):
             print(f"{name}: not in {options.bench}, left out", file=sys.stderr)
             continue
-        results["sets"][name] = run(name)
+        results["sets"][name] = {**head, **run(name)}
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     return 0
+
+
+def kept_sets(out: Path) -> dict[str, Any]:
+    """The sets that a result file has, each with the commit at which it was measured.
+
+    A set that names none of its own was measured as the file's head says, by that version of the checker and on that machine.
+    """
+    if not out.is_file():
+        return {}
+    found = json.loads(out.read_text(encoding="utf-8"))
+    head = {name: value for name, value in found.items() if name != "sets"}
+    return {name: kept if "commit" in kept else {**head, **kept} for name, kept in found["sets"].items()}
 
 
 def evaluated(name: str, options: argparse.Namespace, parts: Sequence[str]) -> dict[str, Any]:
@@ -66,7 +81,8 @@ def evaluated(name: str, options: argparse.Namespace, parts: Sequence[str]) -> d
     questions = sampled(questions, options.limit or None)
     subject = open_subject(config, is_answering=parts != ("retrieval",))
     subject.retriever.search("warm up", 1)
-    result = question_result(list(examine(subject, questions, parts)), parts, {"file": name}, notes)
+    about = {"file": name, "gold": misplaced_gold(questions, subject.snapshot.states, subject.document_of)}
+    result = question_result(list(examine(subject, questions, parts)), parts, about, notes)
     print()
     show_result(Console(highlight=False, soft_wrap=True), result)
     sys.stdout.flush()

@@ -61,6 +61,19 @@ def test_search_and_ask_give_the_figures_of_the_evaluation(script, capsys):
     assert "missing: not in" in capsys.readouterr().err
 
 
+def test_sets_that_are_not_run_stay_in_the_file_with_their_commit(script, tmp_path):
+    old = {"version": "3", "commit": "abc", "date": "2026-01-01", "machine": "m", "note": "by hand"}
+    out = tmp_path / "bench_checking.json"
+    out.write_text(json.dumps({**old, "sets": {"mini": {"n": 0}, "wice": {"n": 9}}}), encoding="utf-8")
+    found = script("bench_checking")
+    assert found["wice"] == {**old, "n": 9}
+    assert found["mini"]["n"] == 2 and found["mini"]["commit"] != "abc" and "note" not in found["mini"]
+    head = json.loads(out.read_text(encoding="utf-8"))
+    assert head["commit"] == found["mini"]["commit"] and head["date"] and head["machine"]
+    assert head["version"] == found["mini"]["version"] and found["mini"]["machine"] == head["machine"]
+    assert script("bench_checking")["wice"] == {**old, "n": 9}
+
+
 def test_what_is_measured_is_what_a_user_gets(sample_store):
     """The embedder with a memory, which measuring uses, changes nothing of an answer."""
     config = RagConfig(store=StoreConfig(path=sample_store))

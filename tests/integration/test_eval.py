@@ -8,10 +8,12 @@ import pytest
 
 from ingest.chunker import ChunkerSettings
 from ingest.config import EmbedderConfig
+from ingest.documents import Document
+from ingest.documents import Page as PageOf
 from ingest.pipeline import ingest_folder
 from rag.cli import main
 from rag.errors import GeneratorError
-from rag.evaluation.page import segments
+from rag.evaluation.page import question_page, segments
 from rag.generators import Draft
 from tests.conftest import FakeEmbedder
 
@@ -133,6 +135,27 @@ def test_a_conversation_is_asked_with_its_turns_and_underspecified_ones_stand_ap
     assert figures(result)["underspecified: abstained"]["n"] == 1
 
 
+def test_gold_that_is_not_in_the_store_is_told_before_its_figures(command, tmp_path):
+    away = [{**QUESTIONS[0], "gold": [{**QUESTIONS[0]["gold"][0], "document": "policies/leave.md"}]}]
+    away += [{**QUESTIONS[1], "gold": [{"document": "hotel.md", "start": 20, "end": 9000}]}]
+    away += [{**QUESTIONS[2], "gold": [{"document": "dock.md", "page": 3}]}]
+    file, report = written(tmp_path / "q.jsonl", [*away, QUESTIONS[3]]), tmp_path / "r.html"
+    status, printed, told = command("--questions", file, "--only", "retrieval", "--html", report)
+    assert status == 0
+    for text in (printed, told, Page(report.read_text(encoding="utf-8")).text):
+        assert "gold of 1 of 3 questions" in text and "`policies/leave.md` (nearest: `leave.md`)" in text
+        assert "hotel.md, 20 to 9000; dock.md, page 3" in text and "2 gold place(s) lie beyond" in text
+    status, printed, told = command("--questions", file, "--only", "retrieval", "--json")
+    gold = json.loads(printed)["gold"]
+    assert gold["not_in_store"] == [{"document": "policies/leave.md", "n": 1, "nearest": "leave.md"}]
+    assert "nearest" in told and [item["id"] for item in gold["beyond"]] == ["hotel", "dock"]
+
+
+def test_gold_in_its_place_is_no_matter(command, questions):
+    status, printed, told = command("--questions", questions, "--only", "retrieval")
+    assert (status, told) == (0, "") and "gold" not in printed.splitlines()[1]
+
+
 class Page(HTMLParser):
     """The tags of a page and its text, as a browser would see them."""
 
@@ -162,6 +185,24 @@ def test_the_report_is_one_page_that_runs_and_fetches_nothing(command, questions
     assert "Answered wrongly: 1" in page.text and "88 euros" in page.text
     assert re.search(r'The charging dock costs (</mark>)?<mark class="[a-z ]*gold[a-z ]*">89 euros</mark>', source)
     assert TRICK in page.text
+
+
+def test_gold_known_by_page_stands_beside_a_failure_with_its_document_and_page():
+    text = "Of pumps.\fOf valves, which nobody found."
+    document = Document("manual.pdf", text, "0", pages=(PageOf(1, 0, 9), PageOf(2, 10, len(text))))
+    row = {"id": "v", "question": "Which valves?", "turns": [], "answerable": True, "expected": [], "values": {"retrieval": {}}}
+    row |= {"gold": [{"document": "manual.pdf", "page": 2}, {"document": "whole.pdf"}], "passages": []}
+    row["values"]["retrieval"] = {"page hit@5": (0.0, 1.0)}
+    figures = [
+        {"part": "retrieval", "metric": f"page recall@{k}", "value": k, "low": 0, "high": 50, "n": 1} for k in (1, 5, 10)
+    ]
+    result = {"kind": "questions", "file": "q", "n": 1, "n_answerable": 1, "n_skipped": 0, "skipped": [], "rows": [row]}
+    result |= {"limit": None, "date": "", "version": "", "system": {}, "figures": figures}
+    source = question_page(result, {"manual.pdf": document}.get)
+    shown = Page(source).text
+    assert "manual.pdf, p. 2" in shown and "Of valves, which nobody found." in shown and "Of pumps" not in shown
+    assert "whole.pdf" in shown and "not in the store" in shown
+    assert "page recall@k" in shown and source.count("<circle") >= 3
 
 
 def test_hostile_names_ids_sources_and_controls_stay_text(command, tmp_path):
@@ -227,6 +268,66 @@ def test_comparing_says_what_differs_what_flipped_and_what_is_not_common(command
     assert "3 questions in common" in shown and "1 only in a.json, left out: dock" in shown and "right -> abstained" in shown
 
 
+def test_comparing_names_every_setting_that_differs(command, questions, tmp_path, monkeypatch):
+    first, second = tmp_path / "a.json", tmp_path / "b.json"
+    command("--questions", questions, "--only", "retrieval", "--out", first)
+    assert json.loads(command("compare", first, first, "--json")[1])["changed"] == []
+    assert "differ in nothing" in command("compare", first, first)[1]
+    monkeypatch.setenv("RAG_RETRIEVER__RERANK", "0")
+    monkeypatch.setenv("RAG_RETRIEVER__TOP_K", "3")
+    monkeypatch.setenv("RAG_GENERATOR__BASE_URL", "http://me:secret@host/v1")
+    command("--questions", questions, "--only", "retrieval", "--out", second)
+    kept = json.loads(second.read_text(encoding="utf-8"))
+    assert "secret" not in second.read_text(encoding="utf-8")
+    assert kept["store"]["n_documents"] == len(DOCUMENTS) and kept["version"] and kept["date"]
+    changed = {
+        e["setting"]: (e["first"], e["second"]) for e in json.loads(command("compare", first, second, "--json")[1])["changed"]
+    }
+    assert changed == {
+        "settings.retriever.rerank": (8, 0),
+        "settings.retriever.top_k": (8, 3),
+        "settings.generator.base_url": ("", "http://host/v1"),
+    }
+    assert "settings.retriever.rerank: 8 -> 0" in command("compare", first, second)[1]
+    del kept["settings"]  # as older versions kept it
+    second.write_text(json.dumps(kept), encoding="utf-8")
+    assert 'settings: "kept" -> not kept' in command("compare", first, second)[1]
+
+
+def test_results_of_arms_are_compared_arm_by_arm(command, questions, monkeypatch, tmp_path):
+    monkeypatch.setattr("rag.engine.build_generator", lambda *given: Model())
+    monkeypatch.setenv("RAG_GENERATOR__KIND", "llamacpp")
+    first, second = tmp_path / "a.json", tmp_path / "b.json"
+    assert command("--questions", questions, "--arms", "closed,retrieved,checked", "--out", first)[0] == 0
+    shown = command("--questions", questions, "--arms", "closed,retrieved,checked", "--out", second)[1]
+    # Every difference is printed with its interval, that from memory to the product too.
+    assert all(
+        f"{step}: answerable: right" in shown for step in ("closed -> retrieved", "closed -> checked", "retrieved -> checked")
+    )
+    result = json.loads(second.read_text(encoding="utf-8"))
+    assert result["format"] == 1 and result["settings"]["retriever"]
+    row = result["rows"][0]
+    row["arms"]["checked"]["outcome"] = "abstained"
+    row["values"]["checked"] |= {"answerable: right": [0, 1], "answerable: abstained": [1, 1]}
+    second.write_text(json.dumps(result), encoding="utf-8")
+    status, printed, _ = command("compare", first, second, "--json")
+    found = json.loads(printed)
+    assert (status, found["n_common"]) == (0, 4)
+    changes = {(entry["part"], entry["metric"]): entry for entry in found["differences"]}
+    assert changes["checked", "answerable: right"]["difference"] == pytest.approx(-100 / 3, abs=0.01)
+    assert changes["retrieved", "answerable: right"]["difference"] == 0
+    flip = {"id": "leave", "question": QUESTIONS[0]["question"], "arm": "checked", "first": "right", "second": "abstained"}
+    assert found["flipped"] == [flip]
+    shown = command("compare", first, second)[1]
+    assert "4 questions in common" in shown and "checked       right -> abstained" in shown
+    del result["format"]  # as older versions kept it
+    second.write_text(json.dumps(result), encoding="utf-8")
+    assert command("compare", first, second)[0] == 0
+    plain = tmp_path / "c.json"
+    command("--questions", questions, "--only", "retrieval", "--out", plain)
+    assert "cannot compare arms with questions" in command("compare", first, plain)[2]
+
+
 def test_what_cannot_be_compared_is_refused(command, questions, tmp_path):
     first, other, pairs = (tmp_path / name for name in ("a.json", "b.json", "c.json"))
     command("--questions", questions, "--only", "retrieval", "--out", first)
@@ -283,7 +384,15 @@ def test_arms_are_compared_on_the_same_questions_and_the_same_draft(command, que
     assert changes["retrieved", "unsupported claims per 100 questions"]["difference"] == -100
     assert changes["retrieved", "unsupported claims per 100 questions"]["is_significant"]
     assert model.n_calls == 2 * len(QUESTIONS)
-    assert "77 camels" in Page(report.read_text(encoding="utf-8")).text
+    source = report.read_text(encoding="utf-8")
+    page = Page(source)
+    assert "77 camels" in page.text
+    # What the arms came to is drawn; of the cases only the worst stand at length, each beside the passages.
+    assert source.count('<svg class="bar"') == 6 and 'aria-label="right 0 wrong 3 abstained 0 "' in source
+    assert "Wrong in checked: 1" in page.text and "Right in retrieved, but not in checked" not in page.text
+    worst = source[source.index("Wrong in checked: 1") : source.index("Every line")]
+    assert "dock.md" in worst and "charging dock costs" in worst and QUESTIONS[1]["question"] not in worst
+    assert "4 of 4" in page.text
 
 
 def test_a_generator_that_fails_now_and_then_is_counted_and_one_that_is_gone_ends_the_run(command, questions, monkeypatch):
@@ -314,6 +423,9 @@ def test_a_generator_that_fails_now_and_then_is_counted_and_one_that_is_gone_end
         (["--questions", "Q", "--pairs", "Q"], 2, "not both"),
         (["--questions", "Q", "--only", "speed"], 2, "speed"),
         (["--questions", "Q", "--only", ","], 2, "names nothing"),
+        (["--questions", "Q", "--only", ""], 2, "names nothing"),
+        (["--questions", "Q", "--arms", ""], 2, "names nothing"),
+        (["--questions", "Q", "--arms", "", "--only", "answers"], 2, "not both of them"),
         (["--questions", "Q", "--arms", "open"], 2, "open"),
         (["--questions", "Q", "--arms", "closed"], 2, "no memory"),
         (["--pairs", "Q", "--only", "answers"], 2, "--only"),
@@ -329,3 +441,33 @@ def test_what_cannot_be_done_is_told_before_anything_is_asked(command, questions
     found, printed, told = command(*[questions if argument == "Q" else argument for argument in arguments])
     assert (found, printed) == (status, "")
     assert said in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["--language", "xx"], 0, "no document of the store matches --language `xx`. It has: en."),
+        (["--source", "nope"], 0, "matches --source `nope`. It has: "),
+        (["--document", "nope.md"], 0, "matches --document `nope.md`. It has: dock.md, hotel.md, leave.md."),
+        (["--type", "pdf"], 0, "matches --type `pdf`. It has: md."),
+        (["--since", "2100-01-01"], 0, "matches all of the filters together"),
+        (["--since", "2026-02-01", "--until", "2026-01-01"], 2, "no day lies between"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["search", "ask"])
+def test_filters_that_no_document_passes_are_told(store, capsys, kind, arguments, status, said):
+    assert main([kind, "--store", str(store), "What does the dock cost?", "--json", *arguments]) == status
+    assert said in capsys.readouterr().err
+
+
+def test_filters_that_documents_pass_are_no_matter_and_the_case_of_a_language_neither(store, capsys):
+    assert main(["search", "--store", str(store), "What does the charging dock cost?", "--json", "--language", "EN"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["passages"] and not printed.err
+
+
+def test_a_day_that_is_none_is_refused_with_how_to_write_it(store, capsys):
+    with pytest.raises(SystemExit) as error:
+        main(["search", "--store", str(store), "?", "--since", "yesterday"])
+    told = capsys.readouterr().err
+    assert error.value.code == 2 and "`yesterday` is no day" in told and "2026-01-31" in told and "fromisoformat" not in told

@@ -40,15 +40,34 @@ def test_they_are_those_of_scikit_learn(cases):
     found = values(pairs, outputs)
     expected = {
         "F1": f1_score(gold, predicted, zero_division=0),
-        "precision": precision_score(gold, predicted, zero_division=0),
+        "precision": precision_score(gold, predicted, zero_division=np.nan),
         "recall": recall_score(gold, predicted, zero_division=0),
         "balanced accuracy": balanced_accuracy_score(gold, predicted),
         "macro-F1": f1_score(gold, predicted, average="macro", zero_division=0),
         "F1 of always 'unsupported'": f1_score(gold, [True] * len(gold)),
         "AUROC": roc_auc_score(gold, -score),
     }
+    assert ("all: precision" in found) == any(predicted)  # where nothing is called unsupported there is none
     for metric, value in expected.items():
-        assert found[f"all: {metric}"] == pytest.approx(100 * value, abs=0.006), metric
+        if not np.isnan(value):
+            assert found[f"all: {metric}"] == pytest.approx(100 * value, abs=0.006), metric
+
+
+def test_with_one_label_only_what_needs_both_is_absent_and_the_rest_is_right():
+    """Three supported answers of one task, three unsupported of another; one of each is called unsupported."""
+    labels = {"Summary": "supported", "QA": "unsupported"}
+    pairs = [pair(f"{task}{n}", label, task=task) for task, label in labels.items() for n in range(3)]
+    rows = checking_figures(pairs, [output(item["id"], not item["id"].endswith("0")) for item in pairs], resamples=100)
+    found = {row["metric"]: row for row in rows}
+    needs_both = ("balanced accuracy", "macro-F1", "AUROC")
+    assert not [f"{task}: {name}" for task in labels for name in needs_both if f"{task}: {name}" in found]
+    assert all(f"all: {name}" in found for name in needs_both)
+    needs_unsupported = ("F1", "recall", "F1 of always 'unsupported'")
+    assert not [name for name in needs_unsupported if f"Summary: {name}" in found]
+    assert found["QA: recall"]["value"] == pytest.approx(100 / 3, abs=0.01)
+    assert found["QA: recall"]["low"] <= 100 / 3 <= found["QA: recall"]["high"] <= 100
+    assert found["QA: precision"]["value"] == found["QA: precision"]["low"] == 100
+    assert found["Summary: precision"]["value"] == 0
 
 
 def test_a_pair_without_output_is_a_wrong_verdict():

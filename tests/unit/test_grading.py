@@ -125,6 +125,13 @@ def test_questions_are_grouped_by_document():
         ('{"question": "Why?", "answerable": true, "gold": [{"document": "a", "page": "3"}]}', "gold"),
         ('{"question": "Why?", "answerable": true, "gold": [{"document": "a", "set": []}]}', "gold"),
         ('{"question": "Why?", "answerable": true, "candidates": "a"}', "candidates"),
+        ('{"question": "Why?", "answerable": true, "gold": [{"document": "a", "start": -5, "end": 3}]}', "from -5 to 3"),
+        ('{"question": "Why?", "answerable": true, "gold": [{"document": "a", "start": 9, "end": 3}]}', "from 9 to 3"),
+        ('{"question": "Why?", "answerable": true, "gold": [{"document": "a", "start": 3, "end": 3}]}', "from 3 to 3"),
+        ('{"question": "Why?", "answerable": true, "gold": [{"document": "a", "start": 3}]}', "only one of"),
+        ('{"question": "Why?", "answerable": true, "gold": [{"document": "a", "page": true}]}', "gold"),
+        ('{"question": "Why?", "answerable": true, "gold": [{"document": "a", "page": 0}]}', "page 0"),
+        ('{"question": "Why?", "answerable": false, "gold": [{"document": "a"}]}', '"gold" but says'),
     ],
 )
 def test_a_line_that_is_not_labelled_is_told_with_its_number(tmp_path, line, said):
@@ -133,6 +140,7 @@ def test_a_line_that_is_not_labelled_is_told_with_its_number(tmp_path, line, sai
     with pytest.raises(InputError, match=said) as error:
         read_labelled(file)
     assert "line 2" in str(error.value)
+    assert any(words in str(error.value) for words in (str(file), "holds no question"))
 
 
 def test_a_conversation_may_be_labelled(tmp_path):
@@ -183,6 +191,9 @@ def test_a_packed_file_is_read_and_a_damaged_one_told(tmp_path):
     file = tmp_path / "q.jsonl.gz"
     file.write_bytes(gzip.compress(b'{"question": "Why?", "answerable": false}'))
     assert read_labelled(file)[0].job.question == "Why?"
+    plain_name = tmp_path / "q.jsonl"
+    plain_name.write_bytes(file.read_bytes())
+    assert read_labelled(plain_name)[0].job.question == "Why?"
     file.write_bytes(file.read_bytes()[:-12])
     with pytest.raises(InputError, match="damaged"):
         read_labelled(file)
