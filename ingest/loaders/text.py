@@ -9,6 +9,7 @@ import re
 from ingest.documents import Heading
 from ingest.errors import LoadError
 from ingest.loaders import Loaded
+from ingest.loaders.front_matter import front_matter
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -121,13 +122,15 @@ def load_text(data: bytes) -> Loaded:
     """Plain text: no structure is assumed but paragraphs; a short first line is the title."""
     text = decode(data)
     first = text.lstrip().split("\n", 1)[0].strip()
-    return Loaded(text=text, title=first if 0 < len(first) <= 200 and not first.endswith((".", ",", ";", ":")) else "")
+    title = first if 0 < len(first) <= 200 and not first.endswith((".", ",", ";", ":")) else ""
+    return Loaded(text=text, title=title)
 
 
 def load_markdown(data: bytes) -> Loaded:
-    """Markdown: `#` and underlined headings outside code fences; front matter stays in the text."""
+    """Markdown: `#` and underlined headings outside code fences; front matter stays in the text and tells title and author."""
     text = decode(data)
-    fences = [match.span() for match in _FENCE.finditer(text)]
+    front = front_matter(text)
+    fences = [(0, front.end), *(match.span() for match in _FENCE.finditer(text))]
     headings = []
     for match in _ATX.finditer(text):
         headings.append(Heading(len(match.group(1)), match.start(), match.end()))
@@ -135,4 +138,5 @@ def load_markdown(data: bytes) -> Loaded:
         headings.append(Heading(1 if match.group(2).startswith("=") else 2, match.start(1), match.end(1)))
     headings = [h for h in headings if not any(start <= h.start < end for start, end in fences)]
     headings.sort(key=lambda heading: heading.start)
-    return Loaded(text=text, headings=headings)
+    about = dict(front.about)
+    return Loaded(text=text, title=about.pop("title", ""), headings=headings, metadata=about)
