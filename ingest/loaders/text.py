@@ -1,6 +1,6 @@
 """Plain text and Markdown: the document's text is the decoded file, so that offsets are offsets into the user's own file.
 
-Only a byte-order mark is dropped. Newlines stay as they are.
+Only a byte-order mark is dropped, and what a reader does not see is blanks of equal length. Newlines stay as they are.
 """
 
 import codecs
@@ -120,15 +120,19 @@ def _decode_western(data: bytes) -> str | None:
 
 def load_text(data: bytes) -> Loaded:
     """Plain text: no structure is assumed but paragraphs; a short first line is the title."""
-    text = decode(data)
+    from ingest.loaders.unseen import without_shapeless
+
+    text, n_hidden = without_shapeless(decode(data))
     first = text.lstrip().split("\n", 1)[0].strip()
     title = first if 0 < len(first) <= 200 and not first.endswith((".", ",", ";", ":")) else ""
-    return Loaded(text=text, title=title)
+    return Loaded(text=text, title=title, n_hidden=n_hidden)
 
 
 def load_markdown(data: bytes) -> Loaded:
     """Markdown: `#` and underlined headings outside code fences; front matter stays in the text and tells title and author."""
-    text = decode(data)
+    from ingest.loaders.unseen import without_unseen  # it reads HTML, which decodes by this module
+
+    text, n_hidden = without_unseen(decode(data))
     front = front_matter(text)
     fences = [(0, front.end), *(match.span() for match in _FENCE.finditer(text))]
     headings = []
@@ -139,4 +143,4 @@ def load_markdown(data: bytes) -> Loaded:
     headings = [h for h in headings if not any(start <= h.start < end for start, end in fences)]
     headings.sort(key=lambda heading: heading.start)
     about = dict(front.about)
-    return Loaded(text=text, title=about.pop("title", ""), headings=headings, metadata=about)
+    return Loaded(text=text, title=about.pop("title", ""), headings=headings, metadata=about, n_hidden=n_hidden)
