@@ -13,7 +13,7 @@ from collections.abc import Callable
 from lxml import etree
 from lxml import html as lxml_html
 
-from ingest.documents import Heading
+from ingest.documents import Heading, Table
 from ingest.errors import LoadError
 from ingest.loaders import Loaded, cascade, sight
 from ingest.loaders.cascade import Cascade
@@ -58,6 +58,7 @@ def load(data: bytes, linked: Callable[[str], str | None] | None = None) -> Load
         text=text,
         title=" ".join(title.split()),
         headings=headings,
+        tables=writer.tables,
         metadata={"declared_language": language, "author": about.get("author", ""), "created": about.get("date", "")},
         n_hidden=writer.reader.n_hidden,
     )
@@ -172,6 +173,8 @@ class _Writer:
         self._length = 0
         self._line = ""
         self._headings: list[Heading] = []
+        self.header: tuple[int, int] | None = None  # where the row stands that names the columns of the table at hand
+        self.tables: list[Table] = []
 
     def text(self, text: str) -> None:
         """Add running text to the current line."""
@@ -200,6 +203,12 @@ class _Writer:
         """Record that what was written since `start` is a heading."""
         if start < self._length:
             self._headings.append(Heading(level, start, self._length - 1))
+
+    def table(self) -> None:
+        """Record that what was written since the header is its table."""
+        self.end_line()
+        if self.header and self.header[1] < self._length:
+            self.tables.append(Table(*self.header, self._length))
 
     def position(self) -> int:
         """Where the next line will start."""
@@ -240,7 +249,11 @@ def _walk(element: etree._Element, writer: _Writer, outer: Look) -> None:
         writer.end_line(blank=not is_line)
         if tag == "li":
             writer.text("- ")
+        outer_header, writer.header = writer.header, None if tag == "table" else writer.header
         _inside(element, writer, look)
+        if tag == "table":
+            writer.table()
+            writer.header = outer_header
         writer.end_line(blank=not is_line)
     else:
         _inside(element, writer, look)
@@ -256,13 +269,18 @@ def _inside(element: etree._Element, writer: _Writer, look: Look) -> None:
 def _row(row: etree._Element, writer: _Writer, look: Look) -> None:
     """A table row is one line, cells apart by ` | `."""
     cells = []
+    parent = row.getparent()
+    is_header = (parent is not None and parent.tag == "thead") or not any(True for _ in row.iterchildren("td"))
     for cell in row:
         if isinstance(cell.tag, str) and cell.tag in ("td", "th") and (inner := writer.reader.look(cell, look)) is not None:
             cells.append(_SPACE.sub(" ", _text_in(cell, writer, inner)).strip())
     writer.end_line()
     if any(cells):
+        start = writer.position()
         writer.text(" | ".join(cells))
         writer.end_line()
+        if is_header and len(cells) > 1 and writer.header is None:
+            writer.header = (start, writer.position())
 
 
 def _text_in(element: etree._Element, writer: _Writer, look: Look) -> str:

@@ -6,7 +6,7 @@ Only a byte-order mark is dropped, and what a reader does not see is blanks of e
 import codecs
 import re
 
-from ingest.documents import Heading
+from ingest.documents import Heading, Table
 from ingest.errors import LoadError
 from ingest.loaders import Loaded
 from ingest.loaders.front_matter import front_matter
@@ -20,6 +20,9 @@ _BOMS = (
 )
 _ATX = re.compile(r"^(#{1,6})[ \t]+(\S[^\r\n]*)", re.MULTILINE)
 _SETEXT = re.compile(r"^(?![ \t>*|#-])(\S[^\r\n]*)\r?\n(=+|-{3,})[ \t]*(?=\r?\n|\Z)", re.MULTILINE)
+_TABLE = re.compile(
+    r"^([^\r\n|]*\|[^\r\n]*)\r?\n(?=[^\r\n]*\|)(?=[^\r\n]*-)[ \t|:-]+\r?\n((?:(?![ \t]*\r?$)[^\n]+(?:\n|\Z))+)", re.MULTILINE
+)
 _FENCE = re.compile(r"^(```+|~~~+)[^\n]*\n.*?(?:^\1[ \t]*\r?$|\Z)", re.MULTILINE | re.DOTALL)
 _ASCII_PAIR = re.compile(rb"[ -~][ -~]")
 _LIVING = re.compile(
@@ -142,5 +145,7 @@ def load_markdown(data: bytes) -> Loaded:
         headings.append(Heading(1 if match.group(2).startswith("=") else 2, match.start(1), match.end(1)))
     headings = [h for h in headings if not any(start <= h.start < end for start, end in fences)]
     headings.sort(key=lambda heading: heading.start)
+    tables = [Table(found.start(), found.end(1), found.end()) for found in _TABLE.finditer(text)]
+    tables = [table for table in tables if not any(start <= table.start < end for start, end in fences)]
     about = dict(front.about)
-    return Loaded(text=text, title=about.pop("title", ""), headings=headings, metadata=about, n_hidden=n_hidden)
+    return Loaded(text=text, title=about.pop("title", ""), headings=headings, tables=tables, metadata=about, n_hidden=n_hidden)
