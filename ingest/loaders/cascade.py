@@ -168,7 +168,9 @@ def is_for_screens(media: str) -> bool | None:
 
 def imports(sheet: str) -> list[tuple[str, str]]:
     """Addresses of the style sheets that one takes in, with their media."""
-    found = re.finditer(r"""@import\s+(?:url\(\s*)?["']?([^"'()\s;]+)["']?\s*\)?([^;{}]*);""", sheet, re.IGNORECASE)
+    found = re.finditer(
+        r"""@import\s+(?:url\(\s*)?["']?([^"'()\s;]{1,500})["']?\s{0,9}\)?([^;{}]{0,200});""", sheet, re.IGNORECASE
+    )
     return [(match[1], match[2]) for match in found]
 
 
