@@ -63,8 +63,8 @@ def chunk_document(
 
     chunks = []
     for region, path in _regions(document):
-        context = _context(document.title, path, token_starts, settings.max_context_tokens)
         for start, end in _pack(document.text, region, units, count, settings.min_tokens, most):
+            columns = document.columns_at(start)
             chunks.append(
                 Chunk(
                     id=chunk_id(document.name, document.sha256, start, end),
@@ -73,7 +73,7 @@ def chunk_document(
                     end=end,
                     text=document.text[start:end],
                     page=document.page_at(start),
-                    context=context,
+                    context=_context(document.title, path, columns, token_starts, settings.max_context_tokens),
                     language=document.language,
                 )
             )
@@ -113,12 +113,24 @@ def _titles(document: Document, path: Sequence[Heading]) -> tuple[str, ...]:
     return tuple(" ".join(document.text[heading.start : heading.end].strip("# \t\n").split()) for heading in path)
 
 
-def _context(title: str, path: Sequence[str], token_starts: Callable[[str], Sequence[int]], max_tokens: int) -> str:
-    """Title and heading path in one line, at most `max_tokens`: the outer parts give way to the inner ones."""
+def _context(
+    title: str, path: Sequence[str], columns: str, token_starts: Callable[[str], Sequence[int]], max_tokens: int
+) -> str:
+    """Title, heading path and names of columns in one line, at most `max_tokens`: the outer parts give way to the inner ones.
+
+    The columns have three quarters of the room: a row without them tells nothing.
+    """
+    if columns:
+        columns = _cut(columns, token_starts, max_tokens * 3 // 4)
+        above = _context(title, path, "", token_starts, max_tokens - len(token_starts(f" > {columns}")))
+        return f"{above} > {columns}" if above else columns
     parts = list(dict.fromkeys(part for part in (title, *path) if part))
     while len(parts) > 1 and len(token_starts(" > ".join(parts))) > max_tokens:
         parts.pop(0 if len(parts) > 2 else 1)
-    line = " > ".join(parts)
+    return _cut(" > ".join(parts), token_starts, max_tokens)
+
+
+def _cut(line: str, token_starts: Callable[[str], Sequence[int]], max_tokens: int) -> str:
     starts = token_starts(line)
     return line[: starts[max_tokens]].rstrip() if len(starts) > max_tokens else line
 

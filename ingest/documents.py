@@ -1,10 +1,11 @@
-"""The nouns of ingestion: Document, Page, Heading, Rows, Chunk.
+"""The nouns of ingestion: Document, Page, Heading, Rows, Table, Chunk.
 
 Positions are half-open character ranges in `Document.text`, which never changes once the document is loaded. Nothing here
 reads a file or knows a store.
 """
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -41,6 +42,15 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class Table:
+    """A table at `document.text[start:end]` whose first line, up to `header_end`, names the columns of those below."""
+
+    start: int
+    header_end: int
+    end: int
+
+
+@dataclass(frozen=True)
 class Document:
     """One source file after loading.
 
@@ -58,6 +68,7 @@ class Document:
     pages: tuple[Page, ...] = ()
     headings: tuple[Heading, ...] = ()
     rows: tuple[Rows, ...] = ()
+    tables: tuple[Table, ...] = ()
     whole_lines: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
@@ -76,6 +87,14 @@ class Document:
                 return rows.first + self.text.count("\n", rows.start, position)
         return None
 
+    def columns_at(self, position: int) -> str:
+        """Names of the columns of the table row that holds `position`, in one line; empty in headers and outside of tables."""
+        last = bisect_right(self.tables, position, key=lambda table: table.start) - 1
+        if last < 0 or not self.tables[last].header_end <= position < self.tables[last].end:
+            return ""
+        header = self.text[self.tables[last].start : self.tables[last].header_end]
+        return " ".join(header.strip("| \t\r\n").split())
+
     def place_at(self, position: int) -> str:
         """Where `position` is, in words for a reader: `sheet Prices, row 12`, `slide 3`, `page 4`; empty for no such place."""
         labels = [page.label or f"page {page.number}" for page in self.pages if page.start <= position < page.end]
@@ -87,7 +106,8 @@ class Document:
 class Chunk:
     """A stored piece: `document.text[start:end] == text`, on one page at most.
 
-    `context` is the title and the heading path: it is indexed with the text but is no part of the span.
+    `context` is the title, the heading path and, below the header of a table, the names of its columns: it is indexed with the
+    text but is no part of the span.
     """
 
     id: str

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from ingest.analysis import terms
 from ingest.chunker import embedded_text
-from ingest.documents import Chunk, Document, Heading, Page, Rows
+from ingest.documents import Chunk, Document, Heading, Page, Rows, Table
 from ingest.embedder import Vectors
 from ingest.journal import FileState
 
@@ -94,6 +94,7 @@ def document_rows(documents: Iterable[tuple[Document, FileState]], bare: Iterabl
             "pages": [astuple(page) for page in document.pages],
             "headings": [astuple(heading) for heading in document.headings],
             "rows": [astuple(rows) for rows in document.rows],
+            "tables": [astuple(table) for table in document.tables],
             "whole_lines": document.whole_lines,
             "metadata": dict(document.metadata),
             "warnings": document.warnings,
@@ -115,6 +116,7 @@ def document_of(row: Mapping[str, str]) -> Document:
         pages=tuple(Page(*page) for page in structure["pages"]),
         headings=tuple(Heading(*heading) for heading in structure["headings"]),
         rows=tuple(Rows(*rows) for rows in structure.get("rows", ())),  # stores written before tables had numbers lack it
+        tables=tuple(Table(*table) for table in structure.get("tables", ())),
         whole_lines=structure.get("whole_lines", False),
         metadata=structure["metadata"],
         warnings=tuple(structure.get("warnings", ())),

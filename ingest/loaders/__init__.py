@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from ingest.analysis import detect_language
-from ingest.documents import Document, Heading, Page, Rows
+from ingest.documents import Document, Heading, Page, Rows, Table
 from ingest.errors import LoadError, UnsupportedFile
 
 
@@ -32,6 +32,7 @@ class Loaded:
     pages: list[Page] = field(default_factory=list)
     headings: list[Heading] = field(default_factory=list)
     rows: list[Rows] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
     whole_lines: bool = False
     metadata: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -39,7 +40,7 @@ class Loaded:
 
 
 # Raised whenever a loader starts to give other text for the same bytes, so that stored documents are read again.
-LOADERS_VERSION = 4
+LOADERS_VERSION = 5
 
 # What Python and the libraries raise on broken structures. A lack of memory is none: it is told apart (`ingest.reading`).
 BROKEN = (
@@ -188,6 +189,7 @@ def load_bytes(data: bytes, name: str, suffix: str = "") -> Document:
         pages=tuple(loaded.pages),
         headings=tuple(loaded.headings),
         rows=tuple(loaded.rows),
+        tables=tuple(loaded.tables),
         whole_lines=loaded.whole_lines,
         metadata={key: _LONE_SURROGATE.sub("\ufffd", value) for key, value in loaded.metadata.items() if value},
         warnings=tuple(warnings),

@@ -5,7 +5,7 @@ For formats whose text has to be put together; it knows none of them.
 
 from dataclasses import replace
 
-from ingest.documents import Heading, Page, Rows
+from ingest.documents import Heading, Page, Rows, Table
 from ingest.errors import LoadError
 from ingest.loaders import Loaded
 
@@ -25,6 +25,7 @@ class Builder:
         self._pages: list[Page] = []
         self._headings: list[Heading] = []
         self._rows: list[Rows] = []
+        self._tables: list[Table] = []
         self._next_row = (-1, 0)  # position and number at which the last run of rows would go on
 
     def line(self, text: str) -> None:
@@ -66,12 +67,13 @@ class Builder:
         self._pages.append(Page(len(self._pages) + 1, self.position, self.position, label))
 
     def append(self, loaded: Loaded) -> None:
-        """Add what another loader read, after a gap, with its headings and rows; its pages are left aside."""
+        """Add what another loader read, after a gap, with its headings, rows and tables; its pages are left aside."""
         self.gap()
         shift = self.position
         self._write(loaded.text.rstrip("\n") + "\n")
         self._headings += [Heading(h.level, h.start + shift, h.end + shift) for h in loaded.headings]
         self._rows += [Rows(r.first, r.start + shift, r.end + shift) for r in loaded.rows]
+        self._tables += [Table(t.start + shift, t.header_end + shift, t.end + shift) for t in loaded.tables]
         self.n_hidden += loaded.n_hidden
         self.warnings += loaded.warnings
 
@@ -89,6 +91,7 @@ class Builder:
             pages=[page for page in self._pages if page.start < page.end],
             headings=self._headings,
             rows=self._rows,
+            tables=self._tables,
             whole_lines=whole_lines,
             metadata=metadata or {},
             warnings=self.warnings,

@@ -1,12 +1,14 @@
 """EPUB: the chapters in reading order, each read as HTML. There are no fixed pages; headings tell where a passage stands."""
 
 import posixpath
+from functools import partial
 from urllib.parse import unquote
 
 from ingest.errors import LoadError
 from ingest.loaders import Loaded, html
 from ingest.loaders.builder import Builder
 from ingest.loaders.package import Package, tag_of
+from ingest.loaders.text import decode
 
 _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
@@ -32,12 +34,23 @@ def load(data: bytes) -> Loaded:
     for part in parts:
         if part not in package.names:
             builder.warnings.append(f"chapter `{part}` is missing from the file")
-        elif (chapter := html.load(package.read(part))).text.strip():
+        elif (chapter := html.load(package.read(part), partial(_sheet, package, part))).text.strip():
             builder.append(chapter)
     about = {tag_of(element): " ".join((element.text or "").split()) for element in book.iterfind("{*}metadata/*")}
     return builder.finish(
         title=about.get("title", ""), metadata={"author": about.get("creator", ""), "created": about.get("date", "")}
     )
+
+
+def _sheet(package: Package, chapter: str, address: str) -> str | None:
+    """A style sheet that a chapter links, None where the book does not hold it."""
+    part = posixpath.normpath(posixpath.join(posixpath.dirname(chapter), unquote(address)))
+    if part not in package.names:
+        return None
+    try:
+        return decode(package.read(part))
+    except LoadError:  # a damaged style sheet: the words are there nonetheless
+        return None
 
 
 def _encrypted(package: Package) -> set[str]:

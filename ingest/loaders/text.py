@@ -1,14 +1,15 @@
 """Plain text and Markdown: the document's text is the decoded file, so that offsets are offsets into the user's own file.
 
-Only a byte-order mark is dropped. Newlines stay as they are.
+Only a byte-order mark is dropped, and what a reader does not see is blanks of equal length. Newlines stay as they are.
 """
 
 import codecs
 import re
 
-from ingest.documents import Heading
+from ingest.documents import Heading, Table
 from ingest.errors import LoadError
 from ingest.loaders import Loaded
+from ingest.loaders.front_matter import front_matter
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -19,6 +20,9 @@ _BOMS = (
 )
 _ATX = re.compile(r"^(#{1,6})[ \t]+(\S[^\r\n]*)", re.MULTILINE)
 _SETEXT = re.compile(r"^(?![ \t>*|#-])(\S[^\r\n]*)\r?\n(=+|-{3,})[ \t]*(?=\r?\n|\Z)", re.MULTILINE)
+_TABLE = re.compile(
+    r"^([^\r\n|]*\|[^\r\n]*)\r?\n(?=[^\r\n]*\|)(?=[^\r\n]*-)[ \t|:-]+\r?\n((?:(?![ \t]*\r?$)[^\n]+(?:\n|\Z))+)", re.MULTILINE
+)
 _FENCE = re.compile(r"^(```+|~~~+)[^\n]*\n.*?(?:^\1[ \t]*\r?$|\Z)", re.MULTILINE | re.DOTALL)
 _ASCII_PAIR = re.compile(rb"[ -~][ -~]")
 _LIVING = re.compile(
@@ -119,15 +123,21 @@ def _decode_western(data: bytes) -> str | None:
 
 def load_text(data: bytes) -> Loaded:
     """Plain text: no structure is assumed but paragraphs; a short first line is the title."""
-    text = decode(data)
+    from ingest.loaders.unseen import without_shapeless
+
+    text, n_hidden = without_shapeless(decode(data))
     first = text.lstrip().split("\n", 1)[0].strip()
-    return Loaded(text=text, title=first if 0 < len(first) <= 200 and not first.endswith((".", ",", ";", ":")) else "")
+    title = first if 0 < len(first) <= 200 and not first.endswith((".", ",", ";", ":")) else ""
+    return Loaded(text=text, title=title, n_hidden=n_hidden)
 
 
 def load_markdown(data: bytes) -> Loaded:
-    """Markdown: `#` and underlined headings outside code fences; front matter stays in the text."""
-    text = decode(data)
-    fences = [match.span() for match in _FENCE.finditer(text)]
+    """Markdown: `#` and underlined headings outside code fences; front matter stays in the text and tells title and author."""
+    from ingest.loaders.unseen import without_unseen  # it reads HTML, which decodes by this module
+
+    text, n_hidden = without_unseen(decode(data))
+    front = front_matter(text)
+    fences = [(0, front.end), *(match.span() for match in _FENCE.finditer(text))]
     headings = []
     for match in _ATX.finditer(text):
         headings.append(Heading(len(match.group(1)), match.start(), match.end()))
@@ -135,4 +145,7 @@ def load_markdown(data: bytes) -> Loaded:
         headings.append(Heading(1 if match.group(2).startswith("=") else 2, match.start(1), match.end(1)))
     headings = [h for h in headings if not any(start <= h.start < end for start, end in fences)]
     headings.sort(key=lambda heading: heading.start)
-    return Loaded(text=text, headings=headings)
+    tables = [Table(found.start(), found.end(1), found.end()) for found in _TABLE.finditer(text)]
+    tables = [table for table in tables if not any(start <= table.start < end for start, end in fences)]
+    about = dict(front.about)
+    return Loaded(text=text, title=about.pop("title", ""), headings=headings, tables=tables, metadata=about, n_hidden=n_hidden)

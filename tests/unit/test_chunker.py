@@ -99,3 +99,36 @@ def test_languages_foreign_to_the_embedder_are_measured_in_words():
 @pytest.mark.parametrize("text", ["", " \n\n ", "\n"])
 def test_nothing_gives_no_chunks(text):
     assert chunks_of(text) == []
+
+
+COLUMNS = ["Article", "Price in EUR"]
+MARKDOWN = (
+    "# Prices\n\n| Article | Price in EUR |\n|---|--:|\n" + "".join(f"| Dock {n} | {n}.50 |\n" for n in range(30)) + "\nEnd.\n"
+)
+PAGE = (
+    "<h1>Prices</h1><table><thead><tr><th>Article</th><th>Price in EUR</th></tr></thead>"
+    + "".join(f"<tr><td>Dock {n}</td><td>{n}.50</td></tr>" for n in range(30))
+    + "</table><p>End.</p>"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "source"), [("a.md", MARKDOWN), ("crlf.md", MARKDOWN.replace("\n", "\r\n")), ("a.html", PAGE)]
+)
+def test_every_piece_of_a_table_knows_its_columns(name, source):
+    sizes = ChunkerSettings(max_tokens=40, max_words=40, min_tokens=4, max_context_tokens=24)
+    document = load_bytes(source.encode(), name)
+    chunks = chunk_document(document, word_starts, sizes)
+    assert all(document.text[chunk.start : chunk.end] == chunk.text for chunk in chunks)
+    rows = [chunk for chunk in chunks if "Dock" in chunk.text]
+    assert len(rows) > 3
+    assert all("Article | Price in EUR" in chunk.text or chunk.context == "Prices > Article | Price in EUR" for chunk in rows)
+    assert "Price in EUR" not in chunks[-1].context
+
+
+def test_columns_leave_the_context_within_its_bounds():
+    header = " | ".join(f"Column {n}" for n in range(30))
+    line = " | ".join("x" * 30)
+    document = load_bytes(f"# Wide\n\n| {header} |\n{'|-' * 30}|\n| {line} |\n| {line} |\n".encode(), "a.md")
+    for chunk in chunk_document(document, word_starts, SMALL):
+        assert len(word_starts(chunk.context)) <= SMALL.max_context_tokens

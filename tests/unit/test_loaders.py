@@ -106,7 +106,8 @@ def test_html_is_what_a_reader_sees():
 
 
 def test_html_counts_what_it_hides():
-    page = """<p>Shown.</p><p style="font-size:0">SECRET1</p><p style="color:#FFF; background:white">SECRET2</p>
+    page = """<link rel="stylesheet" href="site.css">
+    <p>Shown.</p><p style="font-size:0">SECRET1</p><p style="color:#FFF; background:white">SECRET2</p>
     <p style="opacity: 0.0">SECRET3</p><p hidden>SECRET4</p><script>code</script><!-- x -->
     <table><tr><td>a</td><td style="display:none">SECRET5</td><td>b</td></tr></table>
     <p style="color:#fff;background-color:#000">White on black.</p><p style="opacity:0.5;font-size:0.8em">Small.</p>
