@@ -4,17 +4,18 @@ It takes the tables at fixed versions and knows nothing of how they came to be.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from copy import copy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.damage import reading
 from ingest.documents import Chunk, Document
 from ingest.embedder import Vectors
-from ingest.errors import StoreError
 from ingest.journal import STATE_COLUMNS, FileState
 from ingest.manifest import Manifest
 from ingest.rows import CHUNK_COLUMNS, document_of, is_in, quoted
@@ -27,14 +28,16 @@ _NAMES_AT_ONCE = 500
 class Snapshot:
     """The documents that are stored, by `states`, and the chunks of their editions; other chunks are never seen.
 
-    Every method raises StoreError when the version that it reads is gone: `ingest compact` and `ingest rebuild` remove it.
+    Every method raises StoreError when the version that it reads is gone, which `ingest compact` and `ingest rebuild` remove,
+    or when the store is damaged.
     """
 
-    def __init__(self, documents: Any, chunks: Any, manifest: Manifest) -> None:
+    def __init__(self, documents: Any, chunks: Any, manifest: Manifest, store: Path) -> None:
+        self._store = store
         self._documents = documents
         self._chunks = chunks
         self.manifest = manifest
-        with _reading():
+        with self._reading():
             rows = documents.search().select(STATE_COLUMNS).where("status = 'stored'").limit(None).to_arrow().to_pylist()
             self._has_text_index = any("terms" in index.columns for index in chunks.list_indices())
         self.states = {row["name"]: FileState(**row) for row in rows}
@@ -55,7 +58,7 @@ class Snapshot:
         columns = ["id", "document", "edition", "language", "vector"]
         wanted = None if editions is None else sorted(self._editions.intersection(editions))
         conditions = ["true"] if wanted is None else [is_in("edition", part) for part in _parts(wanted)] or ["false"]
-        with _reading():
+        with self._reading():
             parts = [self._chunks.search().where(c).select(columns).limit(None).to_arrow() for c in conditions]
             table = self._live(pa.concat_tables(parts))
         return (*(table[name].to_pylist() for name in ("id", "document", "language")), self._vectors(table["vector"]))
@@ -63,20 +66,20 @@ class Snapshot:
     def catalogue(self) -> dict[str, list[str]]:
         """Ids, documents, editions and languages of all chunks, as columns."""
         columns = ["id", "document", "edition", "language"]
-        with _reading():
+        with self._reading():
             table = self._live(self._chunks.search().select(columns).limit(None).to_arrow())
         return {name: table[name].to_pylist() for name in columns}
 
     def vector_batches(self) -> Iterator[tuple[list[str], Vectors]]:
         """Ids and vectors (m, dim) float32 of all chunks, part after part."""
-        with _reading():
+        with self._reading():
             for batch in self._chunks.search().select(["id", "edition", "vector"]).limit(None).to_batches(_VECTORS_AT_ONCE):
                 table = self._live(pa.Table.from_batches([batch]))
                 yield table["id"].to_pylist(), self._vectors(table["vector"])
 
     def sample_texts(self, n: int) -> list[str]:
         """Texts of chunks from all over the store, `n` at most, always the same ones."""
-        with _reading():
+        with self._reading():
             n_rows = self._chunks.count_rows()
             places = np.unique(np.linspace(0, n_rows - 1, min(n, n_rows)).astype(int)).tolist()
             texts: list[str] = self._chunks.take_offsets(places).select(["text"]).to_arrow()["text"].to_pylist()
@@ -88,7 +91,7 @@ class Snapshot:
 
         if not words or not self._has_text_index:
             return []
-        with _reading():
+        with self._reading():
             query = self._chunks.search(MatchQuery(" ".join(words), "terms"), query_type="fts")
             if documents is not None:
                 query = query.where(is_in("document", documents), prefilter=True)
@@ -124,7 +127,7 @@ class Snapshot:
 
     def rows(self, table: str) -> Iterator[pa.RecordBatch]:
         """All rows of the table `documents`, also of files that failed, or those of `chunks` that belong to a document."""
-        with _reading():
+        with self._reading():
             source = self._documents if table == "documents" else self._chunks
             for batch in source.search().limit(None).to_batches(_ROWS_AT_ONCE):
                 live = [table == "documents" or edition in self._editions for edition in batch["edition"].to_pylist()]
@@ -134,10 +137,13 @@ class Snapshot:
         """A stored document with its whole text, None if there is none of that name."""
         if name not in self.states:
             return None
-        with _reading():
+        with self._reading():
             query = self._documents.search().where(f"name = {quoted(name)} AND status = 'stored'").limit(1)
             rows = query.to_arrow().to_pylist()
         return document_of(rows[0]) if rows else None
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return reading(self._store, self._store / self.manifest.tables)
 
     def _live(self, table: pa.Table) -> pa.Table:
         """Rows of chunks that belong to a document."""
@@ -149,7 +155,7 @@ class Snapshot:
 
     def _live_rows(self, columns: Sequence[str], condition: str = "true") -> list[dict[str, Any]]:
         """Rows of chunks that belong to a document."""
-        with _reading():
+        with self._reading():
             query = self._chunks.search().where(condition).select([*columns, "edition"])
             rows = query.limit(None).to_arrow().to_pylist()
         return [row for row in rows if row.pop("edition") in self._editions]
@@ -157,11 +163,3 @@ class Snapshot:
 
 def _parts(values: Sequence[str]) -> list[Sequence[str]]:
     return [values[start : start + _NAMES_AT_ONCE] for start in range(0, len(values), _NAMES_AT_ONCE)]
-
-
-@contextmanager
-def _reading() -> Iterator[None]:
-    try:
-        yield
-    except (OSError, RuntimeError, ValueError) as error:  # LanceDB raises any of these where a file is gone
-        raise StoreError(f"cannot read the store: {str(error).splitlines()[0][:300]}. Try again.") from error
