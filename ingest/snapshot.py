@@ -23,6 +23,8 @@ from ingest.rows import CHUNK_COLUMNS, document_of, is_in, quoted
 _ROWS_AT_ONCE = 1024
 _VECTORS_AT_ONCE = 8192
 _NAMES_AT_ONCE = 500
+_FEW_NAMES = 500  # admitted documents, up to which a condition names them
+_MOST_ROWS = 4096  # of which those of many admitted documents are picked
 
 
 class Snapshot:
@@ -86,23 +88,48 @@ class Snapshot:
         return texts
 
     def text_search(self, words: Sequence[str], limit: int, documents: Iterable[str] | None = None) -> list[tuple[str, float]]:
-        """BM25 over index terms: (chunk id, score), best first; `documents` restricts it before ranking."""
-        from lancedb.query import MatchQuery
+        """BM25 over index terms: (chunk id, score), best first; `documents` restricts it before ranking.
 
+        A condition with thousands of names takes longer to evaluate than the search. Where so many are admitted that the best
+        of all chunks hold enough of theirs, these are picked out of them, which gives the same.
+        """
         if not words or not self._has_text_index:
             return []
+        names = None if documents is None else set(documents)
         with self._reading():
-            query = self._chunks.search(MatchQuery(" ".join(words), "terms"), query_type="fts")
-            if documents is not None:
-                query = query.where(is_in("document", documents), prefilter=True)
-            query = query.select(["id", "edition", "_score"])
-            n_rows = limit
-            while True:  # chunks of other editions may stand among the best while a run replaces them
-                rows = query.limit(n_rows).to_arrow().to_pylist()
-                found = [(row["id"], float(row["_score"])) for row in rows if row["edition"] in self._editions]
-                if len(found) >= limit or len(rows) < n_rows:
-                    return found[:limit]
-                n_rows *= 2
+            if names is not None and len(names) > _FEW_NAMES:
+                n_rows = 2 * limit * max(1, len(self.states) // len(names))
+                found = self._best(words, limit, names, n_rows) if n_rows <= _MOST_ROWS else None
+                if found is not None:
+                    return found
+            condition = None if names is None else is_in("document", sorted(names))
+            return self._best(words, limit, names, limit, condition) or []
+
+    def _best(
+        self, words: Sequence[str], limit: int, names: Collection[str] | None, n_rows: int, condition: str | None = None
+    ) -> list[tuple[str, float]] | None:
+        """The best chunks of some documents, out of so many rows as it takes; None for more than is worth it.
+
+        Chunks of other editions may stand among the best, too, while a run replaces them.
+        """
+        from lancedb.query import MatchQuery
+
+        query = self._chunks.search(MatchQuery(" ".join(words), "terms"), query_type="fts")
+        if condition is not None:
+            query = query.where(condition, prefilter=True)
+        query = query.select(["id", "document", "edition", "_score"])
+        while True:
+            rows = query.limit(n_rows).to_arrow().to_pylist()
+            found = [
+                (row["id"], float(row["_score"]))
+                for row in rows
+                if row["edition"] in self._editions and (names is None or row["document"] in names)
+            ]
+            if len(found) >= limit or len(rows) < n_rows:
+                return found[:limit]
+            n_rows *= 2
+            if names is not None and condition is None and n_rows > _MOST_ROWS:
+                return None
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
         """Chunks by id."""

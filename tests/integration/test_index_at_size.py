@@ -375,6 +375,25 @@ def test_looking_up_chunks_in_a_store_with_indexes_finds_what_is_in_it(store, mo
     assert_found_by_column(Store.open(store.path), gone)
 
 
+@pytest.mark.parametrize("share", [0.9, 0.5, 0.1])
+@pytest.mark.parametrize("most_rows", [4096, 60])
+def test_a_text_search_among_many_admitted_documents_gives_what_one_with_all_names_gives(store, monkeypatch, share, most_rows):
+    snapshot = store.snapshot()
+    every = sorted(snapshot.states)
+    names = {every[int(place)] for place in np.random.default_rng(5).permutation(len(every))[: int(share * len(every))]}
+    searches = [(question.split()[:3], limit) for question in QUESTIONS[:6] for limit in (20, 500)]
+    named = [snapshot.text_search(words, limit, names) for words, limit in searches]
+    monkeypatch.setattr("ingest.snapshot._FEW_NAMES", 5)
+    monkeypatch.setattr("ingest.snapshot._MOST_ROWS", most_rows)
+    picked = [snapshot.text_search(words, limit, names) for words, limit in searches]
+    for (words, limit), one, other in zip(searches, named, picked, strict=True):
+        assert [score for _, score in other] == pytest.approx([score for _, score in one])
+        matching = snapshot.text_search(words, N_DOCUMENTS * PER_DOCUMENT)
+        chunks = snapshot.chunks([identity for identity, _ in matching])
+        assert len(other) == min(limit, sum(chunk.document in names for chunk in chunks.values()))
+        assert {chunks[identity].document for identity, _ in other} <= names
+
+
 def test_questions_during_an_update_see_the_old_or_the_new_store(store):
     retriever = Retriever(store, FakeEmbedder(), RetrieverSettings(exact_below=LIMIT))
     target = name_of(7)
