@@ -6,12 +6,14 @@ copied or edited in one place costs only its new texts, and a run that was kille
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 
 from ingest.chunker import embedded_text
 from ingest.documents import Chunk
 from ingest.embedder import Embedder
+from ingest.errors import StoreError
 from ingest.store import Store
 
 _FIRST_STEP = 64
@@ -25,7 +27,7 @@ class ChunkWriter:
     def __init__(self, store: Store, embedder: Embedder, donor: Store | None = None) -> None:
         self._store = store
         self._embedder = embedder
-        self._donors = [store] if donor is None else [store, donor]
+        self._donor = donor
         self._step = _FIRST_STEP
 
     def add(self, chunks: Sequence[Chunk], editions: Mapping[str, str], tell: Callable[[int], None] = lambda done: None) -> int:
@@ -47,7 +49,10 @@ class ChunkWriter:
         if not chunks:
             return 0
         digests = [vector_digest(chunk, self._embedder.identity) for chunk in chunks]
-        vectors = {digest: vector for donor in self._donors for digest, vector in donor.vectors(set(digests)).items()}
+        vectors = self._store.vectors(set(digests))
+        if self._donor is not None:
+            with suppress(StoreError):  # a rebuild is the remedy of a store that is damaged
+                vectors = self._donor.vectors(set(digests)) | vectors
         texts = {d: embedded_text(chunk) for d, chunk in zip(digests, chunks, strict=True) if d not in vectors}
         if texts:
             vectors |= dict(zip(texts, self._embedder.encode(list(texts.values())), strict=True))

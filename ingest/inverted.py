@@ -1,14 +1,19 @@
 """Vectors of a large store on disk, for serving: inverted lists of compressed vectors, beside them the vectors as they are.
 
-    DIR/meta.json        what it was made from: embedder, documents with their editions, how much a search has to read
+    DIR/meta.json        what it was made from: embedder, documents with their editions; checksums; how much a search must read
     DIR/lists.faiss      IVF: for each cluster its chunks in 8 bits a dimension; mapped into memory
     DIR/vectors.f32      the vectors of the record, (n, dim) float32; a search reads its candidates' rows
     DIR/ids.npy          ids of the chunks in ascending order, which is the order of all rows; mapped into memory
     DIR/documents.npy    document of each row, as its number in meta.json
     DIR/clusters.npy     cluster of each row
+    DIR/checks.npy       checksum of each row of vectors.f32
 
 It is written once and never changed; `ingest.serving` says which chunks of it still count. How many rows a search reads is
 found at the end of building, with questions of which the exact result is known.
+
+Damage is looked for where it can be afforded. Opening compares all of a file up to 64 MiB and 64 parts of a larger one. A
+search compares each vector that it reads with its checksum, so that no cosine comes of a damaged one; what opening does not
+see of lists.faiss can only cost candidates. A file that was written to while it was mapped is read no more, see `_unchanged`.
 """
 
 import json
@@ -26,8 +31,9 @@ from numpy.typing import NDArray
 from ingest.embedder import Vectors
 from ingest.errors import StoreError
 
-_FORMAT = 1
-_FILES = ("lists.faiss", "vectors.f32", "ids.npy", "documents.npy", "clusters.npy")
+_FORMAT = 2  # raised when files that were written before are not to be used
+_FILES = ("lists.faiss", "vectors.f32", "ids.npy", "documents.npy", "clusters.npy", "checks.npy")
+_KEPT_OPEN = ("lists.faiss", "vectors.f32", "ids.npy")
 _LISTS_PER_ROOT = 4  # clusters for each square root of n: a search compares as many centroids as it reads vectors in one or two
 _SAMPLE_PER_LIST = 48  # vectors for each cluster that k-means sees
 _ROUNDS = 10
@@ -59,9 +65,11 @@ class InvertedIndex:
 
         Raises: OSError, ValueError, LookupError, TypeError or RuntimeError when it is damaged or of another format.
         """
-        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-        if meta["format"] != _FORMAT or meta["files"] != _fingerprints(folder):
-            raise ValueError("it is damaged or of another version")
+        meta = _read_meta(folder)
+        if meta["files"] != _fingerprints(folder):
+            raise ValueError("it is damaged")
+        self.folder = folder
+        self.written_at = (folder / "meta.json").stat().st_mtime_ns  # with the folder it tells one index from another
         self.embedder: str = meta["embedder"]
         self.dim: int = meta["dim"]
         self.documents = [Indexed(name, edition, tuple(langs), n) for name, edition, langs, n in meta["documents"]]
@@ -69,10 +77,15 @@ class InvertedIndex:
         self._ids = np.load(folder / "ids.npy", mmap_mode="r")
         self._documents = np.load(folder / "documents.npy")
         self._clusters = np.load(folder / "clusters.npy")
+        self._checks = np.load(folder / "checks.npy")
         self._index = _mapped(folder)
         self._centroids = self._index.quantizer.reconstruct_n(0, self._index.nlist)
         self._sizes = np.bincount(self._clusters, minlength=self._index.nlist)
-        self._vectors = (folder / "vectors.f32").open("rb", buffering=0)
+        self._opened = [(folder / name).open("rb", buffering=0) for name in _KEPT_OPEN]
+        self._vectors = self._opened[_KEPT_OPEN.index("vectors.f32")]
+        self._stamps = self._stamped()
+        if [size for size, _ in self._stamps] != [meta["files"][name][0] for name in _KEPT_OPEN]:
+            raise ValueError("it was changed while it was opened")
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -81,7 +94,9 @@ class InvertedIndex:
         """Nearest chunks of one query (dim,) float32 as (id, cosine), best first; cosines are those of the record.
 
         `admitted`: (number of documents,) bool, whose chunks count. There are as many results as an exact search would give.
+        Raises: StoreError when a file was damaged since it was opened; the index can then not be used any more.
         """
+        self._unchanged()
         rows = None if admitted is None or admitted.all() else admitted[self._documents]
         n = len(self) if rows is None else int(np.count_nonzero(rows))
         n_candidates = min(n, limit + limit // 4 + 16)
@@ -94,13 +109,20 @@ class InvertedIndex:
         return [(self._ids[candidates[place]].decode(), float(cosines[place])) for place in best]
 
     def find(self, ids: Sequence[str]) -> Numbers:
-        """Rows of chunks, -1 for those that it does not have."""
+        """Rows of chunks, -1 for those that it does not have.
+
+        Raises: StoreError as `search`.
+        """
+        self._unchanged()
         wanted = np.array([identity.encode() for identity in ids], dtype=self._ids.dtype)
         places = np.minimum(np.searchsorted(self._ids, wanted), len(self) - 1)
         return np.where(self._ids[places] == wanted, places, -1)
 
     def cosines(self, query: Vectors, rows: Numbers) -> list[float]:
-        """Cosines of one query with given rows."""
+        """Cosines of one query with given rows.
+
+        Raises: StoreError as `search`.
+        """
         return [float(value) for value in self._rows(rows) @ query]
 
     def document(self, row: int) -> int:
@@ -130,17 +152,42 @@ class InvertedIndex:
         return found[found >= 0]
 
     def _rows(self, rows: Numbers) -> Vectors:
-        """Vectors (n, dim) float32 of the record; read and not mapped, so that they take no memory for long."""
+        """Vectors (n, dim) float32 of the record; read and not mapped, so that they take no memory for long.
+
+        Raises: StoreError when they cannot be read or are not what was written.
+        """
         vectors = np.empty((len(rows), self.dim), dtype=np.float32)
         width = vectors.itemsize * self.dim
         for vector, row in zip(vectors, rows.tolist(), strict=True):
             try:
                 n = os.preadv(self._vectors.fileno(), [vector.data], row * width)
             except OSError as error:
-                raise _unread(self._vectors.name, str(error)) from error
+                raise self._unread(str(error)) from error
             if n != width:
-                raise _unread(self._vectors.name, "the vectors end too early")
+                raise self._unread("the vectors end too early")
+        if not np.array_equal(_checks(vectors), self._checks[rows]):
+            raise self._unread("a vector is not what was written")
         return vectors
+
+    def _unchanged(self) -> None:
+        """Look whether files are as they were opened: to read mapped memory whose file was cut short kills the process.
+
+        Time stamps of what is open stay the same when its folder is renamed or deleted.
+        Raises: StoreError.
+        """
+        try:
+            is_same = self._stamped() == self._stamps
+        except OSError as error:
+            raise self._unread(str(error)) from error
+        if not is_same:
+            raise self._unread("a file of it was changed while it was open")
+
+    def _stamped(self) -> list[tuple[int, int]]:
+        states = [os.fstat(file.fileno()) for file in self._opened]
+        return [(state.st_size, state.st_mtime_ns) for state in states]
+
+    def _unread(self, why: str) -> StoreError:
+        return StoreError(f"cannot read the index `{self.folder}`: {why}. Ask again: it is built anew.")
 
     def fit(self, queries: Vectors) -> int:
         """Number of rows that a search must read to find the ten best of queries (m, dim), and of others, as an exact one."""
@@ -176,7 +223,8 @@ def write_index(
         vectors[np.searchsorted(ids, np.array(batch, dtype=ids.dtype))] = rows
     vectors.flush()
     index = _trained(vectors)
-    for start in range(0, len(ids), _ADDED_AT_ONCE):
+    starts = range(0, len(ids), _ADDED_AT_ONCE)
+    for start in starts:
         index.add(np.ascontiguousarray(vectors[start : start + _ADDED_AT_ONCE]))
     clusters = np.zeros(len(ids), dtype=np.int32)
     for cluster in range(index.nlist):
@@ -184,23 +232,50 @@ def write_index(
         if size:
             clusters[faiss.rev_swig_ptr(index.invlists.get_ids(cluster), size)] = cluster
     faiss.write_index(index, str(folder / "lists.faiss"))
-    for name, array in (("ids", ids), ("documents", numbers), ("clusters", clusters)):
+    checks = np.concatenate([_checks(np.array(vectors[start : start + _ADDED_AT_ONCE])) for start in starts])
+    for name, array in (("ids", ids), ("documents", numbers), ("clusters", clusters), ("checks", checks)):
         np.save(folder / f"{name}.npy", array)
     if not len(queries):
         queries = np.array(vectors[:: max(1, len(ids) // 64)][:64])
     del vectors, index
     meta = {"format": _FORMAT, "embedder": embedder, "dim": dim, "n_read": 0, "files": _fingerprints(folder)}
     meta["documents"] = [list(asdict(document).values()) for document in documents]
-    (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
-    meta["n_read"] = InvertedIndex(folder).fit(queries)
-    (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+    _write_meta(folder, meta)
+    _write_meta(folder, meta | {"n_read": InvertedIndex(folder).fit(queries)})
     for path in folder.iterdir():  # its checksums are of samples: after a power cut a hole might not be seen
         with path.open("rb") as written:
             os.fsync(written.fileno())
 
 
-def _unread(path: str, why: str) -> StoreError:
-    return StoreError(f"cannot read the index `{Path(path).parent}`: {why}. Delete this folder, it is then built anew")
+def _write_meta(folder: Path, meta: dict[str, Any]) -> None:
+    (folder / "meta.json").write_text(json.dumps(meta | {"checksum": _meta_checksum(meta)}), encoding="utf-8")
+
+
+def _read_meta(folder: Path) -> dict[str, Any]:
+    """What `_write_meta` wrote.
+
+    Raises: OSError, ValueError when it is anything else.
+    """
+    meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    if not isinstance(meta, dict) or meta.get("format") != _FORMAT:
+        raise ValueError("it is damaged or of another version")
+    if meta.pop("checksum", None) != _meta_checksum(meta):
+        raise ValueError("its meta.json is damaged")
+    return meta
+
+
+def _meta_checksum(meta: dict[str, Any]) -> int:
+    return zlib.crc32(json.dumps(meta, sort_keys=True).encode())
+
+
+def _checks(vectors: Vectors) -> NDArray[np.uint32]:
+    """Checksum of each vector (n, dim) float32: its words times odd numbers, added up, so that no change of one word is missed.
+
+    CRCs would have to be made row by row, which takes longer than to read the rows.
+    """
+    words = vectors.view(np.uint32)
+    found: NDArray[np.uint32] = (words * np.arange(1, 2 * words.shape[1], 2, dtype=np.uint32)).sum(axis=1, dtype=np.uint32)
+    return found
 
 
 def _documents(chunks: dict[str, list[str]], rows: Numbers) -> tuple[list[Indexed], NDArray[np.int32]]:

@@ -1,5 +1,6 @@
 """What a store knows of each file, and a copy of that which can be read without opening a table.
 
+The copy also has the sizes of the files of which the tables consist, so that one that was damaged is noticed.
 The tables are the record. The copy, `files.json`, names the versions of both tables that it was made from, and counts only
 while these are the newest: any write to a table makes it void. A run in which nothing changed needs nothing else.
 """
@@ -56,19 +57,55 @@ def write_copy(store: Path, tables: Path, states: Iterable[FileState]) -> None:
     copy = {
         "tables": str(tables.relative_to(store)),
         "versions": table_versions(tables),
+        "sizes": _sizes(tables),
         "columns": STATE_COLUMNS,
         "files": rows,
     }
     write_atomically(store / _FILE, json.dumps(copy, ensure_ascii=False))
 
 
+def drop_copy(store: Path) -> None:
+    """Have no copy while files of the tables are deleted."""
+    (store / _FILE).unlink(missing_ok=True)
+
+
+def lost_files(store: Path, tables: Path) -> list[str]:
+    """Files of the tables, relative to them, that the last run left and that are missing or of another size now.
+
+    Between two copies files are only added. Empty also where there is no copy to compare with.
+    """
+    try:
+        copy = json.loads((store / _FILE).read_text(encoding="utf-8"))
+        if copy["tables"] != str(tables.relative_to(store)):
+            return []
+        return _lost(copy["sizes"], tables)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # it is damaged itself
+        return []
+
+
+def _lost(sizes: Mapping[str, int], tables: Path) -> list[str]:
+    now = _sizes(tables)
+    return sorted(name for name, size in sizes.items() if now.get(name) != size)
+
+
+def _sizes(tables: Path) -> dict[str, int]:
+    """Sizes of the files of which both tables consist; records of past transactions are not needed to read them."""
+    return {
+        str(file.relative_to(tables)): file.stat().st_size
+        for name in ("documents", "chunks")
+        for part in ("data", "_indices", "_deletions", "_versions")
+        for file in sorted((tables / f"{name}.lance" / part).rglob("*"))
+        if file.is_file() and file.suffix != ".json"
+    }
+
+
 def read_copy(store: Path, tables: Path) -> Mapping[str, FileState] | None:
-    """All states by name, None where the copy is missing, damaged or older than the tables."""
+    """All states by name, None where the copy is missing, damaged or older than the tables, or a table is damaged."""
     try:
         copy = json.loads((store / _FILE).read_text(encoding="utf-8"))
         is_of_now = (copy["tables"], copy["columns"]) == (str(tables.relative_to(store)), STATE_COLUMNS)
-        if not is_of_now or copy["versions"] != table_versions(tables):
+        if not is_of_now or copy["versions"] != table_versions(tables) or _lost(copy["sizes"], tables):
             return None
         return {row[0]: FileState(*row) for row in copy["files"]}
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None

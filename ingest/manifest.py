@@ -7,6 +7,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ ACCESS_FILE = ".ragaccess"  # in a folder: who may read its documents
 UPLOADS = "uploads"  # the source that takes what users upload
 TOOLS = "tool"  # what no source may be called: results of tools are cited as `tool:NAME`
 _FILE = "manifest.json"
+_PLACE = re.compile(r",?\s*/\S+\.rs:\d+(:\d+)?")
 
 
 @dataclass(frozen=True)
@@ -145,13 +147,28 @@ def disk_errors(path: Path) -> Iterator[None]:
             hint = "Free some space and run it again; nothing that was stored is lost."
         raise StoreError(f"cannot write to store `{path}`: {error.strerror or error}. {hint}") from error
     except RuntimeError as error:  # LanceDB wraps errors of its Rust core in these
-        text = str(error)
-        if "No space left" in text or "StorageFull" in text or "Disk quota" in text:
+        if is_disk_full(error):
             raise StoreError(
                 f"cannot write to store `{path}`: the disk is full. Free some space and run it again; nothing that was "
                 "stored is lost."
             ) from error
-        raise StoreError(f"cannot use store `{path}`: {text.splitlines()[0][:300]}") from error
+        raise StoreError(
+            f"cannot use store `{path}`: {without_places(str(error))}. Try again; if that does not help, the store is damaged: "
+            "run `ingest rebuild`, or import a backup into a new directory with `ingest import`."
+        ) from error
+
+
+def is_disk_full(error: Exception) -> bool:
+    """True if an error, be it one that LanceDB wraps in a text, is that of a full disk."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    return any(sign in str(error) for sign in ("No space left", "StorageFull", "Disk quota"))
+
+
+def without_places(text: str) -> str:
+    """First line of an error of LanceDB without the places in its source, which say nothing to a user."""
+    line = (text.splitlines() or [""])[0]
+    return _PLACE.sub("", line).removeprefix("lance error: ").strip(" ,.")[:300]
 
 
 @contextmanager

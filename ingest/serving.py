@@ -5,7 +5,9 @@
 
 Chunks of the written index whose document was replaced or deleted since never come; new chunks lie beside it in memory. When
 more than a tenth changed, it is built anew while questions go on; only the first question of a process may have to wait for
-one. It lies beside the tables that it belongs to, so that `ingest rebuild`, which makes other tables, leaves it behind.
+one. An index whose files are damaged while it is open is given up: vectors are searched in memory until it is built anew.
+
+It lies beside the tables that it belongs to, so that `ingest rebuild`, which makes other tables, leaves it behind.
 """
 
 import errno
@@ -13,7 +15,8 @@ import logging
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,9 +51,16 @@ class Scope:
 class ServingIndex:
     """The chunks of one snapshot: those of a written index that are still in it, and the others beside it in memory."""
 
-    def __init__(self, snapshot: Snapshot, written: InvertedIndex | None) -> None:
-        """Read the vectors that the written index lacks; None where there is no such index."""
+    def __init__(
+        self, snapshot: Snapshot, written: InvertedIndex | None, give_up: Callable[[InvertedIndex, StoreError], None]
+    ) -> None:
+        """Read the vectors that the written index lacks; None where there is no such index.
+
+        `give_up` is told when the written index can be read no more; every method that reads it then raises StoreError, and
+        another `ServingIndex` has to be made.
+        """
         self._written = written
+        self._give_up = give_up
         documents = written.documents if written else []
         live = {name: state.edition for name, state in snapshot.states.items()}
         self._alive = np.array([live.get(document.name) == document.edition for document in documents], dtype=bool)
@@ -76,7 +86,8 @@ class ServingIndex:
         """Nearest chunks of one query (dim,) float32 as (id, cosine), best first; `scope` restricts it before ranking."""
         found = self._beside.search(query, limit, scope.beside if scope else None)
         if self._written:
-            more = self._written.search(query, limit, scope.written if scope else self._alive)
+            with self._reading(self._written):
+                more = self._written.search(query, limit, scope.written if scope else self._alive)
             found = sorted([*found, *more], key=lambda pair: -pair[1])[:limit]
         return found
 
@@ -86,16 +97,28 @@ class ServingIndex:
         found = dict(zip(beside, self._beside.cosines(query, beside), strict=True))
         others = [identity for identity in ids if identity not in found]
         if self._written and others:
-            found.update(zip(others, self._written.cosines(query, self._written.find(others)), strict=True))
+            with self._reading(self._written):
+                found.update(zip(others, self._written.cosines(query, self._written.find(others)), strict=True))
         return [found[identity] for identity in ids]
 
     def documents_of(self, ids: Sequence[str]) -> list[str]:
         """Names of the documents that chunks belong to."""
-        rows = self._written.find(ids).tolist() if self._written else [-1] * len(ids)
+        rows = [-1] * len(ids)
+        if self._written:
+            with self._reading(self._written):
+                rows = self._written.find(ids).tolist()
         return [
             self._documents[self._beside.position(identity)] if identity in self._beside else self._name(row)
             for identity, row in zip(ids, rows, strict=True)
         ]
+
+    @contextmanager
+    def _reading(self, written: InvertedIndex) -> Iterator[None]:
+        try:
+            yield
+        except StoreError as error:
+            self._give_up(written, error)
+            raise
 
     def _name(self, row: int) -> str:
         if self._written is None or row < 0:
@@ -114,6 +137,8 @@ class Serving:
         self._encode_queries = encode_queries
         self._wait_s = wait_s
         self._written: InvertedIndex | None = None
+        self._given_up: set[tuple[Path, int]] = set()
+        self._lock = threading.Lock()
         self._is_serving = False
         self._folder: Path | None = None
         self._latest: Snapshot | None = None
@@ -133,14 +158,25 @@ class Serving:
         if _n_chunks(snapshot) < self._exact_below:
             written = None
         else:
-            written = self._written or _newest(folder, snapshot)
+            written = self._written or self._newest(folder, snapshot)
             changed = 1.0 if written is None else _changed(written, snapshot)
             if changed > _UNFIT_AT and not self._is_serving:
                 written = self._first(snapshot, folder) or written
             elif changed > _RENEWED_AT:
                 self._renew_later(folder)
         self._written, self._is_serving = written, True
-        return ServingIndex(snapshot, written)
+        return ServingIndex(snapshot, written, self._give_up)
+
+    def _give_up(self, written: InvertedIndex, error: StoreError) -> None:
+        """Use a written index no more, and say so once; opening it again might not show the damage."""
+        with self._lock:
+            is_news = _name_of(written) not in self._given_up
+            self._given_up.add(_name_of(written))
+            if self._written is written:
+                self._written = None
+                self.generation += 1
+        if is_news:
+            _LOG.warning("%s Until then the vectors are searched in memory.", error)
 
     def _first(self, snapshot: Snapshot, folder: Path) -> InvertedIndex | None:
         try:
@@ -173,7 +209,7 @@ class Serving:
             try:
                 folder.mkdir(exist_ok=True)
                 with alone(folder):
-                    written = _newest(folder, snapshot)
+                    written = self._newest(folder, snapshot)
                     if written is None or _changed(written, snapshot) > _RENEWED_AT:
                         written = self._build(snapshot, folder)
                     return written
@@ -183,6 +219,20 @@ class Serving:
                 # Whoever may only read the store builds for itself.
                 with tempfile.TemporaryDirectory() as own:
                     return self._build(snapshot, Path(own))
+
+    def _newest(self, folder: Path, snapshot: Snapshot) -> InvertedIndex | None:
+        """The written index, None if there is none that is whole and made with the embedder of the store."""
+        numbers = [int(entry.name) for entry in folder.iterdir() if entry.name.isdigit()] if folder.is_dir() else []
+        for number in sorted(numbers, reverse=True):
+            try:
+                index = InvertedIndex(folder / str(number))
+                is_of_store = (index.embedder, index.dim) == (snapshot.manifest.embedder, snapshot.manifest.dim)
+                if is_of_store and _name_of(index) not in self._given_up:
+                    return index
+            except (OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
+                why = str(error).splitlines()[0]
+                _LOG.warning("cannot read the index `%s`, it is built anew: %s", folder / str(number), why)
+        return None
 
     def _build(self, snapshot: Snapshot, folder: Path) -> InvertedIndex:
         new = folder / ".new"
@@ -200,17 +250,9 @@ class Serving:
         return InvertedIndex(built)
 
 
-def _newest(folder: Path, snapshot: Snapshot) -> InvertedIndex | None:
-    """The written index, None if there is none that is whole and made with the embedder of the store."""
-    numbers = [int(entry.name) for entry in folder.iterdir() if entry.name.isdigit()] if folder.is_dir() else []
-    for number in sorted(numbers, reverse=True):
-        try:
-            index = InvertedIndex(folder / str(number))
-            if (index.embedder, index.dim) == (snapshot.manifest.embedder, snapshot.manifest.dim):
-                return index
-        except (OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
-            _LOG.warning("cannot read the index `%s`, it is built anew: %s", folder / str(number), str(error).splitlines()[0])
-    return None
+def _name_of(written: InvertedIndex) -> tuple[Path, int]:
+    """What tells a written index from all others, also from one that was built in its place."""
+    return written.folder, written.written_at
 
 
 def _changed(written: InvertedIndex, snapshot: Snapshot) -> float:

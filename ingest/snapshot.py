@@ -4,17 +4,18 @@ It takes the tables at fixed versions and knows nothing of how they came to be.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from copy import copy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.damage import reading
 from ingest.documents import Chunk, Document
 from ingest.embedder import Vectors
-from ingest.errors import StoreError
 from ingest.journal import STATE_COLUMNS, FileState
 from ingest.manifest import Manifest
 from ingest.rows import CHUNK_COLUMNS, document_of, is_in, quoted
@@ -22,19 +23,23 @@ from ingest.rows import CHUNK_COLUMNS, document_of, is_in, quoted
 _ROWS_AT_ONCE = 1024
 _VECTORS_AT_ONCE = 8192
 _NAMES_AT_ONCE = 500
+_FEW_NAMES = 500  # admitted documents, up to which a condition names them
+_MOST_ROWS = 4096  # of which those of many admitted documents are picked
 
 
 class Snapshot:
     """The documents that are stored, by `states`, and the chunks of their editions; other chunks are never seen.
 
-    Every method raises StoreError when the version that it reads is gone: `ingest compact` and `ingest rebuild` remove it.
+    Every method raises StoreError when the version that it reads is gone, which `ingest compact` and `ingest rebuild` remove,
+    or when the store is damaged.
     """
 
-    def __init__(self, documents: Any, chunks: Any, manifest: Manifest) -> None:
+    def __init__(self, documents: Any, chunks: Any, manifest: Manifest, store: Path) -> None:
+        self._store = store
         self._documents = documents
         self._chunks = chunks
         self.manifest = manifest
-        with _reading():
+        with self._reading():
             rows = documents.search().select(STATE_COLUMNS).where("status = 'stored'").limit(None).to_arrow().to_pylist()
             self._has_text_index = any("terms" in index.columns for index in chunks.list_indices())
         self.states = {row["name"]: FileState(**row) for row in rows}
@@ -55,7 +60,7 @@ class Snapshot:
         columns = ["id", "document", "edition", "language", "vector"]
         wanted = None if editions is None else sorted(self._editions.intersection(editions))
         conditions = ["true"] if wanted is None else [is_in("edition", part) for part in _parts(wanted)] or ["false"]
-        with _reading():
+        with self._reading():
             parts = [self._chunks.search().where(c).select(columns).limit(None).to_arrow() for c in conditions]
             table = self._live(pa.concat_tables(parts))
         return (*(table[name].to_pylist() for name in ("id", "document", "language")), self._vectors(table["vector"]))
@@ -63,43 +68,68 @@ class Snapshot:
     def catalogue(self) -> dict[str, list[str]]:
         """Ids, documents, editions and languages of all chunks, as columns."""
         columns = ["id", "document", "edition", "language"]
-        with _reading():
+        with self._reading():
             table = self._live(self._chunks.search().select(columns).limit(None).to_arrow())
         return {name: table[name].to_pylist() for name in columns}
 
     def vector_batches(self) -> Iterator[tuple[list[str], Vectors]]:
         """Ids and vectors (m, dim) float32 of all chunks, part after part."""
-        with _reading():
+        with self._reading():
             for batch in self._chunks.search().select(["id", "edition", "vector"]).limit(None).to_batches(_VECTORS_AT_ONCE):
                 table = self._live(pa.Table.from_batches([batch]))
                 yield table["id"].to_pylist(), self._vectors(table["vector"])
 
     def sample_texts(self, n: int) -> list[str]:
         """Texts of chunks from all over the store, `n` at most, always the same ones."""
-        with _reading():
+        with self._reading():
             n_rows = self._chunks.count_rows()
             places = np.unique(np.linspace(0, n_rows - 1, min(n, n_rows)).astype(int)).tolist()
             texts: list[str] = self._chunks.take_offsets(places).select(["text"]).to_arrow()["text"].to_pylist()
         return texts
 
     def text_search(self, words: Sequence[str], limit: int, documents: Iterable[str] | None = None) -> list[tuple[str, float]]:
-        """BM25 over index terms: (chunk id, score), best first; `documents` restricts it before ranking."""
-        from lancedb.query import MatchQuery
+        """BM25 over index terms: (chunk id, score), best first; `documents` restricts it before ranking.
 
+        A condition with thousands of names takes longer to evaluate than the search. Where so many are admitted that the best
+        of all chunks hold enough of theirs, these are picked out of them, which gives the same.
+        """
         if not words or not self._has_text_index:
             return []
-        with _reading():
-            query = self._chunks.search(MatchQuery(" ".join(words), "terms"), query_type="fts")
-            if documents is not None:
-                query = query.where(is_in("document", documents), prefilter=True)
-            query = query.select(["id", "edition", "_score"])
-            n_rows = limit
-            while True:  # chunks of other editions may stand among the best while a run replaces them
-                rows = query.limit(n_rows).to_arrow().to_pylist()
-                found = [(row["id"], float(row["_score"])) for row in rows if row["edition"] in self._editions]
-                if len(found) >= limit or len(rows) < n_rows:
-                    return found[:limit]
-                n_rows *= 2
+        names = None if documents is None else set(documents)
+        with self._reading():
+            if names is not None and len(names) > _FEW_NAMES:
+                n_rows = 2 * limit * max(1, len(self.states) // len(names))
+                found = self._best(words, limit, names, n_rows) if n_rows <= _MOST_ROWS else None
+                if found is not None:
+                    return found
+            condition = None if names is None else is_in("document", sorted(names))
+            return self._best(words, limit, names, limit, condition) or []
+
+    def _best(
+        self, words: Sequence[str], limit: int, names: Collection[str] | None, n_rows: int, condition: str | None = None
+    ) -> list[tuple[str, float]] | None:
+        """The best chunks of some documents, out of so many rows as it takes; None for more than is worth it.
+
+        Chunks of other editions may stand among the best, too, while a run replaces them.
+        """
+        from lancedb.query import MatchQuery
+
+        query = self._chunks.search(MatchQuery(" ".join(words), "terms"), query_type="fts")
+        if condition is not None:
+            query = query.where(condition, prefilter=True)
+        query = query.select(["id", "document", "edition", "_score"])
+        while True:
+            rows = query.limit(n_rows).to_arrow().to_pylist()
+            found = [
+                (row["id"], float(row["_score"]))
+                for row in rows
+                if row["edition"] in self._editions and (names is None or row["document"] in names)
+            ]
+            if len(found) >= limit or len(rows) < n_rows:
+                return found[:limit]
+            n_rows *= 2
+            if names is not None and condition is None and n_rows > _MOST_ROWS:
+                return None
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
         """Chunks by id."""
@@ -124,7 +154,7 @@ class Snapshot:
 
     def rows(self, table: str) -> Iterator[pa.RecordBatch]:
         """All rows of the table `documents`, also of files that failed, or those of `chunks` that belong to a document."""
-        with _reading():
+        with self._reading():
             source = self._documents if table == "documents" else self._chunks
             for batch in source.search().limit(None).to_batches(_ROWS_AT_ONCE):
                 live = [table == "documents" or edition in self._editions for edition in batch["edition"].to_pylist()]
@@ -134,10 +164,13 @@ class Snapshot:
         """A stored document with its whole text, None if there is none of that name."""
         if name not in self.states:
             return None
-        with _reading():
+        with self._reading():
             query = self._documents.search().where(f"name = {quoted(name)} AND status = 'stored'").limit(1)
             rows = query.to_arrow().to_pylist()
         return document_of(rows[0]) if rows else None
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return reading(self._store, self._store / self.manifest.tables)
 
     def _live(self, table: pa.Table) -> pa.Table:
         """Rows of chunks that belong to a document."""
@@ -149,7 +182,7 @@ class Snapshot:
 
     def _live_rows(self, columns: Sequence[str], condition: str = "true") -> list[dict[str, Any]]:
         """Rows of chunks that belong to a document."""
-        with _reading():
+        with self._reading():
             query = self._chunks.search().where(condition).select([*columns, "edition"])
             rows = query.limit(None).to_arrow().to_pylist()
         return [row for row in rows if row.pop("edition") in self._editions]
@@ -157,11 +190,3 @@ class Snapshot:
 
 def _parts(values: Sequence[str]) -> list[Sequence[str]]:
     return [values[start : start + _NAMES_AT_ONCE] for start in range(0, len(values), _NAMES_AT_ONCE)]
-
-
-@contextmanager
-def _reading() -> Iterator[None]:
-    try:
-        yield
-    except (OSError, RuntimeError, ValueError) as error:  # LanceDB raises any of these where a file is gone
-        raise StoreError(f"cannot read the store: {str(error).splitlines()[0][:300]}. Try again.") from error

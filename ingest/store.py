@@ -18,7 +18,7 @@ import json
 import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,10 +30,11 @@ os.environ.setdefault("LANCEDB_LOG", "error")
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.damage import is_of_index, reading
 from ingest.documents import Chunk, Document
 from ingest.embedder import Vectors
 from ingest.errors import StoreError, StoreMismatch
-from ingest.journal import STATE_COLUMNS, UNREAD_VERSION, FileState, read_copy, write_copy
+from ingest.journal import STATE_COLUMNS, UNREAD_VERSION, FileState, drop_copy, lost_files, read_copy, write_copy
 from ingest.manifest import (
     FIRST_TABLES,
     SCHEMA_VERSION,
@@ -171,7 +172,8 @@ class Store:
         """State of every known file by name, of one source or of all."""
         known = read_copy(self.path, self.tables)
         if known is None:
-            rows = self._table("documents").search().select(STATE_COLUMNS).limit(None).to_arrow().to_pylist()
+            with self._reading():
+                rows = self._table("documents").search().select(STATE_COLUMNS).limit(None).to_arrow().to_pylist()
             known = {row["name"]: FileState(**row) for row in rows}
         return {name: state for name, state in known.items() if source is None or state.source == source}
 
@@ -181,7 +183,8 @@ class Store:
 
         table = self._table("chunks")
         condition = is_in("edition", {editions[chunk.document] for chunk in chunks})
-        rows = table.search().where(condition).select(["id", "edition"]).limit(None).to_arrow()
+        with self._reading():
+            rows = table.search().where(condition).select(["id", "edition"]).limit(None).to_arrow()
         there = set(zip(rows["id"].to_pylist(), rows["edition"].to_pylist(), strict=True))
         return [chunk for chunk in chunks if (chunk.id, editions[chunk.document]) not in there]
 
@@ -189,9 +192,9 @@ class Store:
         """Vectors (dim,) float32 by digest, of those digests that a stored chunk has, be it one that was replaced."""
         from ingest.rows import is_in
 
-        rows = (
-            self._table("chunks").search().where(is_in("digest", digests)).select(["digest", "vector"]).limit(None).to_arrow()
-        )
+        table, condition = self._table("chunks"), is_in("digest", digests)
+        with self._reading():
+            rows = table.search().where(condition).select(["digest", "vector"]).limit(None).to_arrow()
         found = zip(rows["digest"].to_pylist(), rows["vector"].to_pylist(), strict=True)
         return {digest: np.asarray(vector, dtype=np.float32) for digest, vector in found}
 
@@ -244,12 +247,17 @@ class Store:
         return read_copy(self.path, self.tables) is not None
 
     def finish(self, *, keep_versions: timedelta = _KEEP_VERSIONS) -> None:
-        """Delete chunks that count no more, bring the indexes of the tables up to date, join small files, drop old versions."""
+        """Delete chunks that count no more, bring the indexes of the tables up to date, join small files, drop old versions.
+
+        Indexes that are damaged are made anew. Raises: StoreError.
+        """
         self._tidy()
         chunks, documents = self._table("chunks"), self._table("documents")
         self._delete_replaced(chunks)
+        is_damaged = any(map(is_of_index, lost_files(self.path, self.tables)))
         with disk_errors(self.path):
-            _add_indexes(chunks)
+            drop_copy(self.path)
+            _add_indexes(chunks, anew=is_damaged)
         for table in (chunks, documents):
             with disk_errors(self.path):
                 # Nobody else writes while the lock is held: whatever belongs to no version was left by a killed run.
@@ -316,7 +324,7 @@ class Store:
             chunks.checkout(chunks.version)
             documents.checkout(before)
             if self._table("documents").version == before:
-                return Snapshot(documents, chunks, self.manifest)
+                return Snapshot(documents, chunks, self.manifest, self.path)
         raise StoreError(f"cannot read store `{self.path}`: it changes too fast. Try again.")
 
     def _delete_replaced(self, chunks: Any) -> None:
@@ -324,7 +332,8 @@ class Store:
         from ingest.rows import is_in
 
         live = {state.edition for state in self.states().values() if state.status == "stored"}
-        found = set(chunks.search().select(["edition"]).limit(None).to_arrow()["edition"].unique().to_pylist())
+        with self._reading():
+            found = set(chunks.search().select(["edition"]).limit(None).to_arrow()["edition"].unique().to_pylist())
         stale = sorted(found - live)
         for start in range(0, len(stale), _NAMES_AT_ONCE):
             with disk_errors(self.path):
@@ -339,8 +348,11 @@ class Store:
             elif entry.name.startswith((".manifest.json.", ".files.json.")):
                 entry.unlink(missing_ok=True)
 
+    def _reading(self) -> AbstractContextManager[None]:
+        return reading(self.path, self.tables)
+
     def _table(self, name: str) -> Any:
-        with disk_errors(self.path):
+        with self._reading():
             return self._connection().open_table(name)
 
     def _connection(self) -> Any:
@@ -378,8 +390,11 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return status.st_ino, status.st_mtime_ns
 
 
-def _add_indexes(chunks: Any) -> None:
-    """Make the indexes that the table of chunks lacks; rows that come later are looked through until the next `finish`."""
+def _add_indexes(chunks: Any, *, anew: bool) -> None:
+    """Make the indexes that the table of chunks lacks, or all of them where some are damaged.
+
+    Rows that come later are looked through until the next `finish`.
+    """
     from lancedb.index import BTree
 
     n_rows = chunks.count_rows()
@@ -387,9 +402,24 @@ def _add_indexes(chunks: Any) -> None:
     if n_rows >= INDEXED_FROM:
         wanted |= dict.fromkeys(("id", "edition", "digest"), BTree())
     there = {column for index in chunks.list_indices() for column in index.columns}
+    if anew or ("terms" in there and not _can_search(chunks)):
+        there = set()
     for column, kind in wanted.items():
         if column not in there:
             chunks.create_index(column, config=kind)
+
+
+def _can_search(chunks: Any) -> bool:
+    """False where the text index cannot be read."""
+    from lancedb.query import MatchQuery
+
+    try:
+        some = chunks.search().select(["terms"]).limit(1).to_arrow()["terms"].to_pylist()
+        for words in some:
+            chunks.search(MatchQuery(words, "terms"), query_type="fts").select(["id", "_score"]).limit(1).to_arrow()
+    except (OSError, RuntimeError, ValueError):
+        return False
+    return True
 
 
 def _text_index() -> Any:

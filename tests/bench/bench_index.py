@@ -24,13 +24,14 @@ from made import KnownQuestions, made_store, real_vectors
 from run import commit, machine
 
 from ingest.analysis import terms
-from ingest.embedder import Vectors
+from ingest.embedder import SentenceTransformerEmbedder, Vectors
 from ingest.inverted import InvertedIndex
-from ingest.serving import ServingIndex
+from ingest.serving import _N_QUESTIONS, ServingIndex, _like_a_question
 from ingest.store import Store
 from rag.retriever import Retriever
 
 SHARES = (0.5, 0.1, 0.01, 0.001)
+N_ADMITTED = (10, 100, 1000, 10_000)  # names of documents
 RECALL = 0.98
 N_PASSAGES, N_QUESTIONS = 4000, 600
 Found = list[str]
@@ -100,7 +101,9 @@ def measured(
         alone = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         size = sum(file.stat().st_size for file in written.iterdir())
         yield {"alone": alone, "disk_bytes_per_chunk": round(size / len(ids))}
+        yield {"calibrated": calibrated(store, InvertedIndex(written), embedder, queries, exact)}
     yield {"filtered": {str(share): filtered(index, ids, documents, vectors, queries[:100], share) for share in SHARES}}
+    yield {"text_filtered": text_filtered(retriever, questions[:100], documents)}
     yield {"usearch": usearch(ids, vectors, queries, exact)}
     del vectors
     for lance in lancedb(store, queries, exact):
@@ -161,6 +164,38 @@ def filtered(
     rows = [row for row, name in enumerate(documents) if name in names]
     exact = truth([ids[row] for row in rows], vectors[rows], queries)
     return timed(lambda query: [i for i, _ in index.search(query, 10, index.scope(names))], queries, exact)
+
+
+def calibrated(
+    store: Store, index: InvertedIndex, embedder: KnownQuestions, queries: Vectors, exact: Sequence[set[str]]
+) -> dict[str, Any]:
+    """Recall where an index learned how much to read from words out of chunks, as the product does, and from real questions.
+
+    Those words are embedded here by the embedder with which the real vectors were made.
+    """
+    texts = [_like_a_question(text) for text in store.snapshot().sample_texts(_N_QUESTIONS)]
+    samples = {
+        "words_of_chunks": SentenceTransformerEmbedder().encode_queries(texts),
+        "real_questions": embedder.encode_queries(texts),  # it knows none of them, and gives others in their place
+    }
+    result = {}
+    for name, sample in samples.items():
+        index._n_read = index.fit(sample)
+        found = timed(lambda query: [i for i, _ in index.search(query, 10)], queries, exact)
+        result[name] = found | {"rows_read": index._n_read}
+    return result
+
+
+def text_filtered(retriever: Retriever, questions: Sequence[str], documents: Sequence[str]) -> dict[str, Any]:
+    """Milliseconds of the text search by how many names are admitted, up to all but one."""
+    snapshot, every = retriever.snapshot(), sorted(set(documents))
+    drawn = [every[place] for place in np.random.default_rng(4).permutation(len(every))]
+    asked = [terms(question, "en") for question in questions]
+    result = {"all": worked(lambda words: snapshot.text_search(words, 100), asked)}
+    for count in sorted({min(count, len(every) - 1) for count in (*N_ADMITTED, len(every))}):
+        names = set(drawn[:count])
+        result[str(count)] = worked(lambda words, names=names: snapshot.text_search(words, 100, names), asked)  # type: ignore[misc]
+    return result
 
 
 def lancedb(store: Store, queries: Vectors, exact: Sequence[set[str]]) -> Iterator[dict[str, Any]]:
@@ -283,6 +318,10 @@ def show(n: int, result: dict[str, Any]) -> None:
         if found:
             times = f"{found['p50_ms']:9.2f} ms p50{found['p99_ms']:9.2f} ms p99{found['cpu_ms']:9.2f} ms work"
             print(f"{name:24}{times}   recall@10 {found['recall_at_10']:.3f}")
+    for name, found in result.get("calibrated", {}).items():
+        print(f"calibrated by {name:24}{found['rows_read']:9} rows read   recall@10 {found['recall_at_10']:.3f}")
+    for count, found in result["text_filtered"].items():
+        print(f"{f'text, {count} names':24}{found['p50_ms']:9.2f} ms p50{found['p99_ms']:9.2f} ms p99")
     print(f"{'dense + text + fusion':24}{result['dense_text_fusion_ms']['p50_ms']:9.2f} ms p50")
     print({key: result[key] for key in ("first_search_s", "first_search_with_built_index_s", "alone") if key in result})
     sys.stdout.flush()

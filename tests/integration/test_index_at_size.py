@@ -1,6 +1,8 @@
 """The written index of a large store, at a lowered limit: as good as exact, never behind the store, built anew when damaged."""
 
 import errno
+import json
+import os
 import shutil
 import threading
 import time
@@ -8,8 +10,10 @@ import time
 import numpy as np
 import pytest
 
+import ingest.inverted
 import ingest.serving
 from ingest.documents import Chunk, Document, chunk_id
+from ingest.errors import StoreError
 from ingest.inverted import InvertedIndex
 from ingest.journal import FileState
 from ingest.rows import edition_of
@@ -192,7 +196,7 @@ def test_an_index_that_lags_behind_is_renewed_while_it_serves(store):
     assert recall(serving.index(store.snapshot(), folder), store, QUERIES) >= 0.98
 
 
-@pytest.mark.parametrize("file", ["meta.json", "lists.faiss", "vectors.f32", "ids.npy", "documents.npy", "clusters.npy"])
+@pytest.mark.parametrize("file", ["meta.json", *ingest.inverted._FILES])
 @pytest.mark.parametrize("harm", ["gone", "cut", "flipped"])
 def test_a_damaged_index_is_not_opened(store, file, harm):
     path = store.index_folder / "1" / file
@@ -214,9 +218,92 @@ def test_an_index_that_is_damaged_or_of_another_embedder_is_built_anew(store, ca
     assert "built anew" in caplog.text
     meta = folder / "2" / "meta.json"
     assert sorted(entry.name for entry in folder.iterdir()) == [".lock", "2"]
-    meta.write_text(meta.read_text(encoding="utf-8").replace('"embedder": "fake"', '"embedder": "fate"'), encoding="utf-8")
+    ingest.inverted._write_meta(meta.parent, ingest.inverted._read_meta(meta.parent) | {"embedder": "fate"})
     index_of(store)
     assert written(store) == ["3"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("n_read", 0), ("n_read", "x"), ("dim", 63), ("documents", []), ("embedder", "fate"), ("checksum", 0), ("format", 0)],
+)
+def test_what_an_index_says_of_itself_is_checked(store, key, value):
+    meta = store.index_folder / "1" / "meta.json"
+    meta.write_text(json.dumps(json.loads(meta.read_text(encoding="utf-8")) | {key: value}), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"damaged"):
+        InvertedIndex(meta.parent)
+
+
+@pytest.mark.parametrize("content", ["", "null", "[]", "5"])
+def test_an_index_whose_description_is_none_is_not_opened(store, content):
+    (store.index_folder / "1" / "meta.json").write_text(content, encoding="utf-8")
+    with pytest.raises(ValueError):
+        InvertedIndex(store.index_folder / "1")
+
+
+def searched(retriever: Retriever) -> list[list[str]]:
+    return [[passage.chunk for passage in retriever.search(question, 10)] for question in QUESTIONS[:5]]
+
+
+@pytest.mark.parametrize("file", ["lists.faiss", "vectors.f32", "ids.npy"])
+@pytest.mark.parametrize("harm", ["cut", "emptied", "overwritten"])
+def test_an_index_that_is_damaged_while_it_serves_is_given_up_and_built_anew(store, file, harm, caplog):
+    exactly = searched(Retriever(store, FakeEmbedder(), RetrieverSettings(exact_below=100_000)))
+    retriever = Retriever(store, FakeEmbedder(), RetrieverSettings(exact_below=LIMIT))
+    retriever._serving = serving = Serving(LIMIT, FakeEmbedder().encode_queries, wait_s=1.0)
+    searched(retriever)
+    path = store.index_folder / "1" / file
+    size = path.stat().st_size
+    if harm == "overwritten":
+        path.write_bytes(bytes(size))
+    else:
+        os.truncate(path, size // 3 if harm == "cut" else 0)
+    assert searched(retriever) == exactly
+    assert [record.message for record in caplog.records if "searched in memory" in record.message] == [
+        f"cannot read the index `{path.parent}`: a file of it was changed while it was open. Ask again: it is built anew. "
+        "Until then the vectors are searched in memory."
+    ]
+    deadline = time.monotonic() + 60
+    while serving._written is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert written(store) == ["2"]
+    assert sum(a == b for a, b in zip(searched(retriever), exactly, strict=True)) >= 4
+    assert retriever._current().index._written.folder == store.index_folder / "2"
+
+
+def test_a_vector_that_is_not_what_was_written_is_never_scored(store, monkeypatch, caplog):
+    monkeypatch.setattr("ingest.inverted._BLOCK", 1)  # so that opening sees next to nothing, as of a very large file
+    monkeypatch.setattr("ingest.inverted._N_BLOCKS", 2)
+    folder = store.index_folder / "1"
+    shutil.rmtree(folder)
+    vector, best = QUERIES[0], exact(store, QUERIES[0], 1)
+    row = int(index_of(store)._written.find(best)[0])
+    with (folder / "vectors.f32").open("r+b") as file:
+        file.seek(row * DIM * 4 + 9)
+        file.write(b"\x55")
+    serving = Serving(LIMIT, FakeEmbedder().encode_queries, wait_s=3600.0)
+    damaged = serving.index(store.snapshot(), store.index_folder)
+    with pytest.raises(StoreError, match="not what was written"):
+        damaged.search(vector, 10)
+    with pytest.raises(StoreError, match="not what was written"):
+        damaged.cosines(vector, best)
+    assert serving.generation == 1 and caplog.text.count("searched in memory") == 1
+    assert recall(serving.index(store.snapshot(), store.index_folder), store, QUERIES) == 1.0
+
+
+def test_a_folder_that_is_deleted_under_a_damaged_index_does_not_matter(store):
+    serving = Serving(LIMIT, FakeEmbedder().encode_queries, wait_s=0.0)
+    retriever = Retriever(store, FakeEmbedder(), RetrieverSettings(exact_below=LIMIT))
+    retriever._serving = serving
+    before = searched(retriever)
+    os.truncate(store.index_folder / "1" / "vectors.f32", 1000)
+    shutil.rmtree(store.index_folder)
+    searched(retriever)
+    deadline = time.monotonic() + 60
+    while serving._written is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert written(store) == ["1"]
+    assert sum(a == b for a, b in zip(searched(retriever), before, strict=True)) >= 4
 
 
 def test_an_index_that_cannot_be_built_makes_a_store_slow_and_does_not_close_it(store, monkeypatch, caplog):
@@ -286,6 +373,25 @@ def test_looking_up_chunks_in_a_store_with_indexes_finds_what_is_in_it(store, mo
         assert_found_by_column(store, gone)
         store.compact()
     assert_found_by_column(Store.open(store.path), gone)
+
+
+@pytest.mark.parametrize("share", [0.9, 0.5, 0.1])
+@pytest.mark.parametrize("most_rows", [4096, 60])
+def test_a_text_search_among_many_admitted_documents_gives_what_one_with_all_names_gives(store, monkeypatch, share, most_rows):
+    snapshot = store.snapshot()
+    every = sorted(snapshot.states)
+    names = {every[int(place)] for place in np.random.default_rng(5).permutation(len(every))[: int(share * len(every))]}
+    searches = [(question.split()[:3], limit) for question in QUESTIONS[:6] for limit in (20, 500)]
+    named = [snapshot.text_search(words, limit, names) for words, limit in searches]
+    monkeypatch.setattr("ingest.snapshot._FEW_NAMES", 5)
+    monkeypatch.setattr("ingest.snapshot._MOST_ROWS", most_rows)
+    picked = [snapshot.text_search(words, limit, names) for words, limit in searches]
+    for (words, limit), one, other in zip(searches, named, picked, strict=True):
+        assert [score for _, score in other] == pytest.approx([score for _, score in one])
+        matching = snapshot.text_search(words, N_DOCUMENTS * PER_DOCUMENT)
+        chunks = snapshot.chunks([identity for identity, _ in matching])
+        assert len(other) == min(limit, sum(chunk.document in names for chunk in chunks.values()))
+        assert {chunks[identity].document for identity, _ in other} <= names
 
 
 def test_questions_during_an_update_see_the_old_or_the_new_store(store):

@@ -174,6 +174,52 @@ def test_compact_removes_what_a_killed_run_and_a_given_up_rebuild_left(run, tmp_
     assert sorted(path.name for path in store.path.iterdir()) == [".lock", "files.json", "lance", "manifest.json"]
 
 
+def harmed(files, harm: str) -> None:
+    """Delete files, or cut them short."""
+    for file in [file for file in files if file.is_file()]:
+        file.unlink() if harm == "gone" else file.write_bytes(file.read_bytes()[:20])
+
+
+@pytest.mark.parametrize("harm", ["gone", "cut"])
+def test_damaged_indexes_are_named_and_the_next_ingest_makes_them_anew(run, tmp_path, harm):
+    run()
+    before = found(tmp_path / "store")
+    harmed((tmp_path / "store").rglob("_indices/**/*"), harm)
+    with pytest.raises(StoreError, match=r"its index for text search is damaged. Run `ingest compact`, or `ingest`") as caught:
+        found(tmp_path / "store")
+    assert ".rs" not in str(caught.value)
+    assert len(run().unchanged) == 2
+    assert found(tmp_path / "store") == before
+
+
+@pytest.mark.parametrize("harm", ["gone", "cut"])
+@pytest.mark.parametrize("table", ["documents", "chunks"])
+def test_damaged_tables_are_named_and_a_rebuild_repairs_them(run, tmp_path, embedder, table, harm):
+    run()
+    before = found(tmp_path / "store")
+    harmed((tmp_path / "store" / "lance" / f"{table}.lance").rglob("data/*"), harm)
+    said = rf"damaged, `{table}.lance/data/\w+.lance` is missing or not as it was written. Run `ingest rebuild`"
+    for use in (lambda: found(tmp_path / "store"), run):
+        with pytest.raises(StoreError, match=said) as caught:
+            use()
+        assert ".rs" not in str(caught.value)
+    rebuild(tmp_path / "store", embedder, SIZES)
+    assert found(tmp_path / "store") == before
+
+
+@pytest.mark.parametrize("table", ["documents", "chunks"])
+def test_a_table_that_is_deleted_is_named(run, tmp_path, embedder, table):
+    run()
+    shutil.rmtree(tmp_path / "store" / "lance" / f"{table}.lance")
+    for use in (
+        lambda: found(tmp_path / "store"),
+        run,
+        lambda: Retriever(Store.open(tmp_path / "store"), embedder).search("x"),
+    ):
+        with pytest.raises(StoreError, match=rf"`{table}.lance/.* is missing .* Run `ingest rebuild`"):
+            use()
+
+
 def test_a_copy_in_another_place_is_the_same_store(run, folder, tmp_path, embedder):
     (folder / "broken.pdf").write_bytes(b"%PDF-1.4 rubbish")
     run()
