@@ -1,4 +1,4 @@
-"""The nouns of ingestion: Document, Page, Heading, Rows, Table, Chunk.
+"""The nouns of ingestion: Document, Page, Heading, Rows, Table, Location, Chunk.
 
 Positions are half-open character ranges in `Document.text`, which never changes once the document is loaded. Nothing here
 reads a file or knows a store.
@@ -7,7 +7,7 @@ reads a file or knows a store.
 import hashlib
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,26 @@ class Table:
     start: int
     header_end: int
     end: int
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where some words of a document stand, in the terms in which a reader looks for them.
+
+    `label` is that of the page (see `Page`), `section` the headings above the words without the document's title. `rows` has
+    each row of a table that the words touch, one an item.
+    """
+
+    label: str = ""
+    section: str = ""
+    rows: tuple[Rows, ...] = ()
+
+    def within(self, start: int, end: int) -> "Location":
+        """The same for a part of the words, `[start, end)` in the document's text."""
+        return replace(self, rows=tuple(row for row in self.rows if row.start < end and start < row.end))
+
+
+NOWHERE = Location()  # of a format without pages, headings and rows
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple
+from typing import Any
 
 import pyarrow as pa
 
@@ -15,6 +16,7 @@ from ingest.chunker import embedded_text
 from ingest.documents import Chunk, Document, Heading, Page, Rows, Table
 from ingest.embedder import Vectors
 from ingest.journal import FileState
+from ingest.layout import Layout
 
 CHUNK_COLUMNS = ["id", "document", "start", "end", "page", "text", "context", "language"]
 
@@ -113,14 +115,34 @@ def document_of(row: Mapping[str, str]) -> Document:
         sha256=row["sha256"],
         title=row["title"],
         language=row["language"],
-        pages=tuple(Page(*page) for page in structure["pages"]),
+        pages=_pages(structure),
         headings=tuple(Heading(*heading) for heading in structure["headings"]),
-        rows=tuple(Rows(*rows) for rows in structure.get("rows", ())),  # stores written before tables had numbers lack it
+        rows=_rows(structure),
         tables=tuple(Table(*table) for table in structure.get("tables", ())),
         whole_lines=structure.get("whole_lines", False),
         metadata=structure["metadata"],
         warnings=tuple(structure.get("warnings", ())),
     )
+
+
+def has_rows(structure: str) -> bool:
+    """Say whether a document of this structure has tables whose rows are numbered."""
+    return bool(json.loads(structure).get("rows"))
+
+
+def layout_from(structure: str, text: str) -> Layout:
+    """The layout that a row of the documents table describes; `text` may be empty where there are no rows."""
+    found = json.loads(structure)
+    return Layout(_pages(found), _rows(found), text, found.get("metadata", {}))
+
+
+def _pages(structure: Mapping[str, Any]) -> tuple[Page, ...]:
+    return tuple(Page(*page) for page in structure.get("pages", ()))
+
+
+def _rows(structure: Mapping[str, Any]) -> tuple[Rows, ...]:
+    """Stores that were written before tables had numbers lack them."""
+    return tuple(Rows(*rows) for rows in structure.get("rows", ()))
 
 
 def stamp_rows(states: Sequence[FileState]) -> pa.Table:

@@ -17,8 +17,9 @@ from ingest.damage import reading
 from ingest.documents import Chunk, Document
 from ingest.embedder import Vectors
 from ingest.journal import STATE_COLUMNS, FileState
+from ingest.layout import Layout
 from ingest.manifest import Manifest
-from ingest.rows import CHUNK_COLUMNS, document_of, is_in, quoted
+from ingest.rows import CHUNK_COLUMNS, document_of, has_rows, is_in, layout_from, quoted
 
 _ROWS_AT_ONCE = 1024
 _VECTORS_AT_ONCE = 8192
@@ -40,8 +41,10 @@ class Snapshot:
         self._chunks = chunks
         self.manifest = manifest
         with self._reading():
-            rows = documents.search().select(STATE_COLUMNS).where("status = 'stored'").limit(None).to_arrow().to_pylist()
+            query = documents.search().select(STATE_COLUMNS).with_row_id(True).where("status = 'stored'")
+            rows = query.limit(None).to_arrow().to_pylist()
             self._has_text_index = any("terms" in index.columns for index in chunks.list_indices())
+        self._row_ids = {row["name"]: row.pop("_rowid") for row in rows}  # finding a row by its name reads all of the table
         self.states = {row["name"]: FileState(**row) for row in rows}
         self._editions = {state.edition for state in self.states.values()}
 
@@ -171,6 +174,22 @@ class Snapshot:
 
     def _reading(self) -> AbstractContextManager[None]:
         return reading(self._store, self._store / self.manifest.tables)
+
+    def layouts(self, names: Iterable[str]) -> dict[str, Layout]:
+        """Where words stand in some documents, by name; what is not stored is left out. Texts are read of tables only."""
+        wanted = [self._row_ids[name] for name in names if name in self.states]
+        if not wanted:
+            return {}
+        with self._reading():
+            structures = self._taken("structure", wanted)
+            tables = [self._row_ids[name] for name, structure in structures.items() if has_rows(structure)]
+            texts = self._taken("text", tables) if tables else {}
+        return {name: layout_from(structure, texts.get(name, "")) for name, structure in structures.items()}
+
+    def _taken(self, column: str, row_ids: Sequence[int]) -> dict[str, str]:
+        """One column of some rows of the documents table, by name."""
+        taken = self._documents.take_row_ids(list(row_ids)).select(["name", column]).to_arrow()
+        return dict(zip(taken["name"].to_pylist(), taken[column].to_pylist(), strict=True))
 
     def _live(self, table: pa.Table) -> pa.Table:
         """Rows of chunks that belong to a document."""

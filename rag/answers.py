@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from ingest.documents import NOWHERE, Location, Rows
+
 Verdict = Literal["supported", "contradicted", "not_enough"]
 # What becomes of claims that the check does not support: repaired and withheld, shown with a mark; or nothing is checked.
 Policy = Literal["strict", "mark", "off"]
@@ -33,12 +35,27 @@ class Place:
     end: int
 
 
+def location_json(location: Location) -> dict[str, Any] | None:
+    """Where words stand, as `place` of a passage or a citation: what is known of it, None where nothing is."""
+    numbers = [row.first for row in location.rows]
+    known = {"label": location.label, "section": location.section, "rows": [min(numbers), max(numbers)] if numbers else []}
+    return {name: value for name, value in known.items() if value} or None
+
+
+def location_from(place: Mapping[str, Any] | None, start: int, end: int) -> Location:
+    """Read `place` of what stands at `start:end`; of several rows it names the first and the last."""
+    told = place or {}
+    rows = tuple(Rows(number, start, end) for number in dict.fromkeys(told.get("rows", ())))
+    return Location(told.get("label", ""), told.get("section", ""), rows)
+
+
 @dataclass(frozen=True)
 class Passage:
     """A chunk as retrieved for one question. `found_by` names the searches that found it; a higher score is better.
 
     `sha256` is of the document's file as it was when the passage was retrieved, `loaders_version` of what read it. Other
-    documents have the same words at `also`.
+    documents have the same words at `also`. `location`: where it stands in a reader's terms; `about`: title, author, created
+    and modified of its document, as far as they are known.
     """
 
     chunk: str
@@ -55,6 +72,8 @@ class Passage:
     sha256: str = ""
     loaders_version: int = 0
     also: tuple[Place, ...] = ()
+    location: Location = NOWHERE
+    about: tuple[tuple[str, str], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields of the search contract; where others have the same words also their places, as `also`."""
@@ -66,13 +85,18 @@ class Passage:
             "start": self.start,
             "end": self.end,
             "text": self.text,
+            "place": location_json(self.location),
+            "about": dict(self.about),
         }
         return {**found, "also": [asdict(place) for place in self.also]} if self.also else found
 
 
 @dataclass(frozen=True)
 class Citation:
-    """A marker resolved: the words `quote` that stand at `start:end` of the document; `score` is their support in [0, 1]."""
+    """A marker resolved: the words `quote` that stand at `start:end` of the document; `score` is their support in [0, 1].
+
+    `location`: the same place in a reader's terms, such as the rows of a table.
+    """
 
     document: str
     page: int | None
@@ -80,6 +104,7 @@ class Citation:
     end: int
     quote: str
     score: float = 0.0
+    location: Location = NOWHERE
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields of the answer contract."""
@@ -90,6 +115,7 @@ class Citation:
             "end": self.end,
             "quote": self.quote,
             "score": round(self.score, 4),
+            "place": location_json(self.location),
         }
 
 

@@ -139,9 +139,11 @@ class Talk:
         if answer.abstained and answer.passages:
             self._out.print(Text(message("nearest", answer.language) + ":", style="italic"))
             for passage in answer.passages[:3]:
-                self._numbered(Citation(passage.document, passage.page, passage.start, passage.end, passage.text))
+                spot = (passage.document, passage.page, passage.start, passage.end)
+                self._numbered(Citation(*spot, passage.text, location=passage.location))
         for number, citation in enumerate(self._sources, start=1):
-            line = f"  [{number}] {place(citation.document, citation.page)}: “{shortened(plain(citation.quote))}”"
+            where = place(citation.document, citation.page, answer.language, citation.location)
+            line = f"  [{number}] {where}: “{shortened(plain(citation.quote))}”"
             self._out.print(Text(plain(line), style="dim"))
 
     def _show_source(self, wanted: str) -> None:
@@ -155,7 +157,7 @@ class Talk:
         cited = self._sources[number - 1]
         found = self._engine.retriever.document(cited.document, self._filters)
         text = found[0].text if found else ""
-        self._out.print(Text(plain(f"[{number}] {place(cited.document, cited.page)}"), style="bold"))
+        self._out.print(Text(plain(f"[{number}] {place(cited.document, cited.page, location=cited.location)}"), style="bold"))
         if text[cited.start : cited.end] != cited.quote:
             self._out.print(
                 Text("The document was changed or is gone since the answer. The quoted words were:", style="yellow")

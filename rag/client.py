@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import httpx
 
-from rag.answers import Citation, Claim, Passage, Place, Policy
+from rag.answers import Citation, Claim, Passage, Place, Policy, location_from
 from rag.errors import RagError
 
 
@@ -186,7 +186,19 @@ def _reply(found: dict[str, Any]) -> Reply:
 
 
 def _passage(found: dict[str, Any]) -> Passage:
-    return Passage(chunk="", **{**found, "also": tuple(Place(**place) for place in found.get("also", ()))})
+    also = tuple(Place(**place) for place in found.get("also", ()))
+    about = tuple(found.get("about", {}).items())
+    return Passage(chunk="", **{**_located(found), "also": also, "about": about})
+
+
+def _citation(found: Mapping[str, Any]) -> Citation:
+    return Citation(**_located(found))
+
+
+def _located(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields with `place` as the location that it tells."""
+    fields = {name: value for name, value in found.items() if name != "place"}
+    return {**fields, "location": location_from(found.get("place"), found["start"], found["end"])}
 
 
 def _claim(found: Mapping[str, Any]) -> Claim:
@@ -195,10 +207,10 @@ def _claim(found: Mapping[str, Any]) -> Claim:
         text=found["text"],
         start=found.get("start", 0),
         end=found.get("end", 0),
-        citations=tuple(Citation(**citation) for citation in found["citations"]),
+        citations=tuple(map(_citation, found["citations"])),
         verdict=found["verdict"],
         score=found["score"],
         reason=found["reason"],
-        suggestion=Citation(**found["suggestion"]) if found.get("suggestion") else None,
-        contradicted_by=tuple(Citation(**citation) for citation in found.get("contradicted_by", [])),
+        suggestion=_citation(found["suggestion"]) if found.get("suggestion") else None,
+        contradicted_by=tuple(map(_citation, found.get("contradicted_by", []))),
     )

@@ -92,7 +92,8 @@ def show_details(out: Console, answer: Answer) -> None:
     if answer.abstained and answer.passages:
         out.print(Text(message("nearest", answer.language) + ":", style="dim"))
         for passage in answer.passages[:3]:
-            out.print(Text(f"  {place(passage.document, passage.page)}: {shortened(passage.text, 120)}", style="dim"))
+            where = place(passage.document, passage.page, answer.language, passage.location)
+            out.print(Text(f"  {where}: {shortened(passage.text, 120)}", style="dim"))
 
 
 def _show_drafts(out: Console, answer: Answer) -> None:
@@ -107,7 +108,8 @@ def _show_drafts(out: Console, answer: Answer) -> None:
 def show_passages(out: Console, passages: Sequence[Passage]) -> None:
     """Print retrieved passages, best first."""
     for passage in passages:
-        head = Text(f"{passage.rank:>2}. {place(passage.document, passage.page)}", style="bold")
+        where = place(passage.document, passage.page, location=passage.location)
+        head = Text(f"{passage.rank:>2}. {where}", style="bold")
         head.append(f"  {passage.score:.2f}  [{passage.start}:{passage.end}]", style="dim")
         out.print(head)
         out.print(Text(f"    {shortened(passage.text)}"))
@@ -176,17 +178,17 @@ def _show_claim(out: Console, claim: Claim, language: str) -> None:
         line.append(f"  ({claim.reason}{': ' + claim.detail if claim.detail else ''})", style="dim")
     out.print(line)
     for citation in claim.citations:
-        _show_citation(out, citation)
+        _show_citation(out, citation, language)
     if claim.suggestion is not None:
-        _show_citation(out, claim.suggestion, f"({message('suggestion', language)})")
+        _show_citation(out, claim.suggestion, language, f"({message('suggestion', language)})")
     if claim.contradicted_by:
         out.print(Text(f"      {message('contradicted_by', language)}:", style="red"))
         for citation in claim.contradicted_by:
-            _show_citation(out, citation)
+            _show_citation(out, citation, language)
 
 
-def _show_citation(out: Console, citation: Citation, remark: str = "") -> None:
-    where = place(citation.document, citation.page)
+def _show_citation(out: Console, citation: Citation, language: str, remark: str = "") -> None:
+    where = place(citation.document, citation.page, language, citation.location)
     out.print(Text(f"      {where}: “{shortened(citation.quote)}” {remark}".rstrip(), style="dim"))
 
 

@@ -176,7 +176,8 @@ def evidence_of(passages: Sequence[Passage]) -> list[str]:
 
 def citation(passage: Passage, start: int, end: int, score: float) -> Citation:
     """Turn a range in a passage into a range in its document."""
-    return Citation(passage.document, passage.page, passage.start + start, passage.start + end, passage.text[start:end], score)
+    quote, start, end = passage.text[start:end], passage.start + start, passage.start + end
+    return Citation(passage.document, passage.page, start, end, quote, score, passage.location.within(start, end))
 
 
 def best_citation(passage: Passage, judgement: Judgement) -> Citation | None:

@@ -50,4 +50,6 @@ def _whole(parts: Sequence[Passage], text: str | None) -> Passage | None:
     if any(text[left:right].strip() for left, right in gaps):
         return None
     found_by = tuple(name for name in ("dense", "text") if any(name in part.found_by for part in parts))
-    return replace(best, start=start, end=end, text=text[start:end], found_by=found_by)
+    rows = tuple(dict.fromkeys(row for part in ordered for row in part.location.rows))
+    location = replace(best.location, rows=rows)
+    return replace(best, start=start, end=end, text=text[start:end], found_by=found_by, location=location)

@@ -176,7 +176,9 @@ def _search(desk: Desk, asked: Search, stop: Stop) -> Said:
     filters = asked.filters(desk.readable())
     found = desk.engine.retriever.find(question, asked.top_k or 10, filters, detect_language(question))
     desk.note("search", [passage.document for passage in found], question)
-    places = (f"[{p.rank}] {place(p.document, p.page)}, characters {p.start} to {p.end}\n{p.text}" for p in found)
+    places = (
+        f"[{p.rank}] {place(p.document, p.page, location=p.location)}, characters {p.start} to {p.end}\n{p.text}" for p in found
+    )
     return "\n\n".join(places) or "Nothing found.", {"passages": [passage.to_json() for passage in found]}
 
 
@@ -214,8 +216,8 @@ def _told(given: Answer) -> str:
     lines = [given.text]
     for claim in () if given.abstained else given.claims:
         lines += ["", f"[{claim.verdict}] {claim.text}"]
-        lines += [f"  {place(c.document, c.page)}: “{c.quote}”" for c in claim.citations]
-        lines += [f"  but {place(c.document, c.page)}: “{c.quote}”" for c in claim.contradicted_by]
+        lines += [f"  {place(c.document, c.page, location=c.location)}: “{c.quote}”" for c in claim.citations]
+        lines += [f"  but {place(c.document, c.page, location=c.location)}: “{c.quote}”" for c in claim.contradicted_by]
     if given.withheld:
         lines += ["", f"{len(given.withheld)} statement(s) withheld: the documents do not support them."]
     return "\n".join(lines)

@@ -2,8 +2,12 @@
 
 from pathlib import PurePosixPath
 
+from ingest.documents import NOWHERE, Location
+
 # What a page of a file is called; of all others a page.
 _PAGES = dict.fromkeys((".pptx", ".odp"), "slide") | dict.fromkeys((".xlsx", ".ods"), "sheet")
+# What the labels of pages begin with that are names of their own.
+_NAMED = ("sheet", "slide", "table")
 # The signs of verdicts, which say the same without colour; the message "marked" explains them.
 SIGNS = {"supported": "✓", "contradicted": "✗", "not_enough": "?"}
 _MESSAGES = {
@@ -24,6 +28,9 @@ _MESSAGES = {
         "page": "p. {n}",
         "slide": "slide {n}",
         "sheet": "sheet {n}",
+        "table": "table {n}",
+        "row": "row {n}",
+        "rows": "rows {first}–{last}",
         "left_out": "{n} passage(s) did not fit into the language model's prompt",
     },
     "es": {
@@ -43,6 +50,9 @@ _MESSAGES = {
         "page": "p. {n}",
         "slide": "diapositiva {n}",
         "sheet": "hoja {n}",
+        "table": "tabla {n}",
+        "row": "fila {n}",
+        "rows": "filas {first}–{last}",
         "left_out": "{n} pasaje(s) no cupieron en la entrada del modelo de lenguaje",
     },
 }
@@ -53,14 +63,34 @@ def message(key: str, language: str, **values: object) -> str:
     return _MESSAGES.get(language, _MESSAGES["en"])[key].format(**values)
 
 
-def part(document: str, page: int, language: str = "en") -> str:
-    """What page of a document it is, as a reader of such files would say it."""
-    return message(_PAGES.get(PurePosixPath(document).suffix.lower(), "page"), language, n=page)
+def part(document: str, page: int | None, language: str = "en", location: Location = NOWHERE) -> str:
+    """Where in a document it is, as a reader of such files would say it: page, section and rows; empty if nothing is known."""
+    told = [_page(document, page, language, location.label), location.section, _rows(location, language)]
+    return ", ".join(filter(None, told))
 
 
-def place(document: str, page: int | None, language: str = "en") -> str:
-    """A document, and its page where it has pages."""
-    return document if page is None else f"{document}, {part(document, page, language)}"
+def place(document: str, page: int | None, language: str = "en", location: Location = NOWHERE) -> str:
+    """A document, and where in it as far as that is known."""
+    return ", ".join(filter(None, (document, part(document, page, language, location))))
+
+
+def _page(document: str, page: int | None, language: str, label: str) -> str:
+    """A sheet, slide or table goes by its name; a page by its number, with the name that is printed on it."""
+    kind, _, name = label.partition(" ")
+    if name and kind in _NAMED:
+        return message(kind, language, n=name)
+    if page is None:
+        return label
+    number = message(_PAGES.get(PurePosixPath(document).suffix.lower(), "page"), language, n=page)
+    return f"{number} ({name})" if kind == "page" and name else number
+
+
+def _rows(location: Location, language: str) -> str:
+    numbers = [row.first for row in location.rows]
+    if not numbers:
+        return ""
+    first, last = min(numbers), max(numbers)
+    return message("row", language, n=first) if first == last else message("rows", language, first=first, last=last)
 
 
 def is_message(key: str, text: str) -> bool:

@@ -34,6 +34,7 @@ from rag.fusion import fused
 from rag.joining import JOINED, joined, near_the_best
 from rag.languages import Across, lift
 from rag.openings import OPENING_CHARS, Opening, Openings
+from rag.places import Places
 from rag.reranker import Reranker
 
 _TRIES = 3
@@ -167,6 +168,7 @@ class Retriever:
         self._embedder = embedder
         self.settings = settings or RetrieverSettings()
         self._reranker = Reranker(network, self.settings.rerank) if network is not None and self.settings.rerank else None
+        self._places = Places()
         self._view: _View | None = None
         self._serving = Serving(self.settings.exact_below, embedder.encode_queries)
         self._lock = threading.Lock()
@@ -229,7 +231,8 @@ class Retriever:
         if len(found) < top_k and limit < field.n:  # most candidates are copies of each other
             return self._search(view, question, top_k, filters, language, 4 * limit)
         ranked = (reranker.ranked(question, found, language) if reranker else found)[:top_k]
-        return [passage for passage in ranked if filters.min_score is None or passage.score >= filters.min_score]
+        good = [passage for passage in ranked if filters.min_score is None or passage.score >= filters.min_score]
+        return self._places.located(view.snapshot, good)
 
     def document(self, name: str, filters: Filters | None = None) -> tuple[Document, FileState] | None:
         """Return a stored document whole, None if there is none of that name or the filter does not admit it."""

@@ -9,6 +9,7 @@ _CITATION = {
     "end": 245,
     "quote": "You may take up to five unused days",
     "score": 0.98,
+    "place": {"section": "Carrying over"},
 }
 _CLAIM = {
     "text": "You may take up to five unused days.",
@@ -42,6 +43,8 @@ PASSAGES = {
             "start": 120,
             "end": 480,
             "text": "You may ...",
+            "place": {"section": "Carrying over"},
+            "about": {"title": "Leave", "author": "Ana Ruiz", "modified": "2026-01-31T12:00:00"},
             "also": [{"document": "archive/leave.md", "page": None, "start": 120, "end": 480}],
         }
     ]

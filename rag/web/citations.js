@@ -29,8 +29,22 @@ export class Numbers {
   }
 }
 
+// Where the words stand, as a reader of such a file would say it: page, sheet or slide, section, rows.
 export function place(citation) {
-  return citation.page ? `${citation.document}, ${t("page", { n: citation.page })}` : citation.document;
+  const { label = "", section = "", rows } = citation.place ?? {};
+  return [citation.document, pageOf(citation.page, label), section, rows && rowsOf(rows)].filter(Boolean).join(", ");
+}
+
+// A sheet, slide or table goes by its name; a page by its number, with the name that is printed on it.
+function pageOf(page, label) {
+  const [, kind, name] = /^(sheet|slide|table|page) (.+)$/s.exec(label) ?? [];
+  if (kind && kind !== "page") return t(`of_${kind}`, { n: name });
+  if (!page) return label;
+  return t("page", { n: page }) + (name ? ` (${name})` : "");
+}
+
+function rowsOf([first, last]) {
+  return first === last ? t("row", { n: first }) : t("rows", { first, last });
 }
 
 export function short(text, limit) {

@@ -129,7 +129,7 @@ async function traced(citation) {
   const { claims } = await call("POST", "verify", { json: shown.answer });
   const same = (other) => other.document === citation.document && other.start === citation.start && other.end === citation.end;
   const now = claims.flatMap((claim) => claim.citations).find(same)?.now;
-  return now ? { ...citation, ...now } : null;
+  return now ? { ...citation, place: null, ...now } : null; // rows and section are those of then
 }
 
 async function page(citation, { body, note, isMine }) {

@@ -116,7 +116,7 @@ def test_search_keeps_its_contract(store, tmp_path):
     for line in out[:2]:
         assert [passage["rank"] for passage in line["passages"]] == [1, 2, 3]
         for passage in line["passages"]:
-            assert list(passage) == ["rank", "score", "document", "page", "start", "end", "text"]
+            assert list(passage) == ["rank", "score", "document", "page", "start", "end", "text", "place", "about"]
             if passage["document"].endswith(".md"):
                 source = (SAMPLE / passage["document"]).read_bytes().decode("utf-8-sig")
                 assert source[passage["start"] : passage["end"]] == passage["text"]

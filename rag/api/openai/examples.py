@@ -13,6 +13,7 @@ _TEXT = "You may take up to five unused days."
 _EXTRAS = {
     "document": "hr/leave.md",
     "page": None,
+    "place": {"section": "Carrying over"},
     "quote": "You may take up to five unused days",
     "source_start": 210,
     "source_end": 245,
@@ -162,6 +163,7 @@ FOUND = {
             "attributes": _ATTRIBUTES,
             "content": [{"type": "text", "text": "You may take ..."}],
             "page": None,
+            "place": {"section": "Carrying over"},
             "start": 120,
             "end": 480,
         }

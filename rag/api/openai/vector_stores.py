@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ingest.analysis import detect_language
 from rag.access.rights import both
-from rag.answers import Passage
+from rag.answers import Passage, location_json
 from rag.api.auth import Asker, Reader
 from rag.api.errors import GUARDED, responses
 from rag.api.examples import shown
@@ -177,6 +177,7 @@ def _results(services: Services, store: VectorStore, found: Sequence[Passage]) -
             "attributes": store.attributes(states[passage.document]) if passage.document in states else {},
             "content": [{"type": "text", "text": passage.text}],
             "page": passage.page,
+            "place": location_json(passage.location),
             "start": passage.start,
             "end": passage.end,
         }

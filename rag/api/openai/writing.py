@@ -11,15 +11,18 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from rag.answers import Answer, Citation, Claim, Policy
+from rag.answers import Answer, Citation, Claim, Policy, location_json
 from rag.api.openai.names import Link
-from rag.messages import SIGNS, message, part
+from rag.messages import SIGNS, message, place
+from rag.outgoing import plain
 from rag.pipeline import Event, separator
 from rag.tools import is_tool_document
 
 RULE = "\n\n---\n"  # between an answer and the list of its sources
 # A picture named in a document would be fetched by whoever shows the text: it is told as words.
 _IMAGE = re.compile(r"!(?=\[)")
+# Names and headings of documents stay words inside a link.
+_MARKUP = re.compile(r"([\[\]\\<])")
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Cited:
         return {
             "document": self.citation.document,
             "page": self.citation.page,
+            "place": location_json(self.citation.location),
             "quote": self.citation.quote,
             "source_start": self.citation.start,
             "source_end": self.citation.end,
@@ -164,9 +168,9 @@ class Writer:
             yield f"{message('contradicted_by', answer.language)}: {places}"
 
     def _linked(self, citation: Citation, language: str) -> str:
-        page = "" if citation.page is None else f", {part(citation.document, citation.page, language)}"
-        title = re.sub(r"([\[\]\\])", r"\\\1", citation.document)
-        return title if is_tool_document(citation.document) else f"[{title}{page}]({self.link(citation)})"
+        where = place(citation.document, citation.page, language, citation.location)
+        title = _MARKUP.sub(r"\\\1", plain(where))
+        return title if is_tool_document(citation.document) else f"[{title}]({self.link(citation)})"
 
 
 def _notes(answer: Answer) -> Iterator[str]:

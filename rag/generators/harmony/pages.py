@@ -12,6 +12,7 @@ from ingest.chunker import heading_path
 from ingest.documents import Document, chunk_id
 from ingest.sentences import sentence_spans, trim
 from rag.answers import Passage
+from rag.places import location_in
 from rag.prompt import scrub
 
 _COLUMNS = 80
@@ -169,6 +170,7 @@ def _passage(opened: Opened, start: int, end: int) -> Passage:
         found_by=("opened",),
         sha256=document.sha256,
         loaders_version=opened.loaders_version,
+        location=location_in(document, start, end),
     )
 
 
