@@ -58,9 +58,9 @@ class FoundFile:
 class Report:
     """What a run did. `failed` gives the reason by name, `partly` what is missing; `skipped` counts by suffix or reason.
 
-    `warnings` says of a document what was left out because no reader sees it, and what was repaired. An archive is named only
-    where it failed or was read in part; its parts are documents. `n_chunks` were written, `n_embedded` texts of them embedded:
-    for the others there was a vector already.
+    `warnings` says of a document what was left out because no reader sees it, and what was repaired; `notes` are about the
+    source as a whole. An archive is named only where it failed or was read in part; its parts are documents. `n_chunks` were
+    written, `n_embedded` texts of them embedded: for the others there was a vector already.
     """
 
     source: str = ""
@@ -72,6 +72,7 @@ class Report:
     partly: dict[str, str] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     n_chunks: int = 0
     n_embedded: int = 0
     seconds: float = 0.0
@@ -210,6 +211,18 @@ class Intake:
         except LoadError as error:
             self._fail(state, error)
 
+    def keep(self, document: Document | None, state: FileState) -> None:
+        """Take over a document, or a file without one, as another store knows it: its file cannot be looked at now."""
+        before = self._known.get(state.name)
+        if before is not None and (before.sha256, before.status) == (state.sha256, state.status):
+            self._note_same(before)
+        elif document is not None:
+            self._take_chunks(document, state)
+        else:
+            self._batch.bare.append(state)
+            if state.status == "failed":
+                self._report.failed[state.name] = state.reason
+
     def commit(self, *, is_end: bool = False) -> None:
         """Embed and write what waits, if it is much, or waits long, or nothing more comes."""
         batch = self._batch
@@ -271,26 +284,28 @@ class Intake:
             self._note_same(self._known[state.name])
 
     def _take_document(self, document: Document, state: FileState, stopped: str) -> None:
+        reason = "; ".join(part for part in (_unread(document), stopped, *document.warnings) if part)
+        self._take_chunks(document, replace(state, status="stored", reason=reason))
+        if document.warnings:
+            self._report.warnings[state.name] = "; ".join(document.warnings)
+        if unread := _unread(document):
+            self._report.partly[state.name] = unread
+
+    def _take_chunks(self, document: Document, state: FileState) -> None:
         from ingest.rows import edition_of
 
         report, embedder = self._report, self._embedder
         chunks = chunk_document(document, embedder.token_starts, self._settings, embedder.counted_languages)
         state = replace(
             state,
-            status="stored",
             title=document.title,
             language=document.language,
-            reason="; ".join(part for part in (_unread(document), stopped, *document.warnings) if part),
             n_chunks=len(chunks),
             n_pages=len(document.pages),
             edition=edition_of(chunks),
         )
         self._batch.documents.append((document, state))
         self._batch.chunks.extend(chunks)
-        if document.warnings:
-            report.warnings[state.name] = "; ".join(document.warnings)
-        if unread := _unread(document):
-            report.partly[state.name] = unread
         known = self._known.get(state.name)
         (report.changed if known is not None and known.status == "stored" else report.added).append(state.name)
 

@@ -75,6 +75,8 @@ def print_report(report: Report, slow: Mapping[str, float], store: Path, *, as_j
     skipped = ", ".join(f"{count} {suffix}" for suffix, count in sorted(report.skipped.items()))
     table.add_row("skipped", str(sum(report.skipped.values())), _plain(skipped))
     out.print(table)
+    for note in report.notes:
+        out.print(f"  {report.source}: {note}", markup=False, soft_wrap=True)
     _print_notes(out, "slow", {name: f"took {seconds:,.0f} s to read" for name, seconds in slow.items()})
     _print_notes(out, "partly read", dict(sorted(report.partly.items())))
     _print_notes(out, "note", dict(sorted(report.warnings.items())))

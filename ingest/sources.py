@@ -51,13 +51,26 @@ def as_it_is(source: Source) -> Source:
     Raises: IngestError when the rules cannot be read; when it was a mount point and is an empty folder now: what was mounted is
     not gone, only away.
     """
-    is_mount = os.path.ismount(source.root)
-    if source.is_mount and not is_mount and os.access(source.root, os.R_OK) and not os.listdir(source.root):  # noqa: PTH208
+    if _is_unmounted(source):
         raise IngestError(
             f"cannot ingest `{source.root}`: something was mounted there, and now it is an empty folder. Nothing was removed. "
             "Mount it again; if it is meant to be empty, put a file into it."
         )
-    return replace(source, is_mount=is_mount, access=_access_of(Path(source.root)))
+    return replace(source, is_mount=os.path.ismount(source.root), access=_access_of(Path(source.root)))
+
+
+def why_away(source: Source) -> str:
+    """Why the folder of a source is not at hand, so that what the store has of it is all there is; empty where it is."""
+    if not os.path.isdir(source.root):  # noqa: PTH112  pathlib raises where a folder above may not be entered
+        return "is gone"
+    if not os.access(source.root, os.R_OK | os.X_OK):
+        return "cannot be read"
+    return "is empty now, and something was mounted there" if _is_unmounted(source) else ""
+
+
+def _is_unmounted(source: Source) -> bool:
+    is_mount = not source.is_mount or os.path.ismount(source.root)
+    return not is_mount and os.access(source.root, os.R_OK) and not os.listdir(source.root)  # noqa: PTH208
 
 
 def _access_of(folder: Path) -> str:
