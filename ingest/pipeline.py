@@ -23,7 +23,7 @@ from ingest.manifest import Source, lock
 from ingest.plan import Plan, make_plan, with_tries
 from ingest.readers import Readers
 from ingest.scan import AS_REMEMBERED, Patterns, Scan
-from ingest.sources import as_it_is, choose_source, why_away
+from ingest.sources import Choice, as_it_is, choose_source, require_name, why_away
 from ingest.store import Batch, Store, next_tables
 
 _TRIES = 3  # to read a file that is written to
@@ -51,6 +51,7 @@ def ingest_folder(
     """
     started = time.monotonic()
     limits = limits or ReadLimits()
+    require_name(source_name)
     if not folder.is_dir():
         why = "it is a file" if folder.exists() else "there is no such folder"
         raise IngestError(f"cannot ingest `{folder}`: {why}. Name a folder.")
@@ -60,8 +61,9 @@ def ingest_folder(
     else:
         patterns.applied_to(Source("", ""))  # a pattern that is none is refused before a store is made
         with writing_to(store_path, embedder, settings) as store:
-            source = patterns.applied_to(choose_source(store, folder, source_name))
-            report = Run(store, embedder, settings, limits, listen).reconcile(source)
+            choice = choose_source(store, folder, source_name)
+            report = Run(store, embedder, settings, limits, listen).reconcile(patterns.applied_to(choice.source))
+            report.notes.extend(choice.notes)
     report.seconds = time.monotonic() - started
     return report
 
@@ -193,13 +195,16 @@ def _dry_run(
     store: Store | None, folder: Path, store_path: Path, name: str | None, patterns: Patterns, limits: ReadLimits
 ) -> Report:
     known: dict[str, FileState] = {}
-    source = Source(name or folder.resolve().name, str(folder.resolve()))
+    choice = Choice(Source(name or folder.resolve().name, str(folder.resolve())))
+    source = choice.source
     if store is not None:
-        source = as_it_is(choose_source(store, folder, name))
+        choice = choose_source(store, folder, name)
+        source = as_it_is(choice.source)
         known = with_tries(store.states(source.name), limits)
     plan = make_plan(Scan(folder, patterns.applied_to(source), store_path), known)
     report = Report(source.name, unchanged=plan.unchanged, skipped=plan.skipped, failed=plan.failed_before, is_dry_run=True)
     report.removed = sorted(plan.removed + plan.moved)
+    report.notes.extend(choice.notes)
     for found in plan.read:
         (report.changed if found.name in known else report.added).append(found.name)
     return report

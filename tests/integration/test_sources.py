@@ -117,3 +117,69 @@ def test_a_folder_that_is_gone_and_has_no_documents_left_stops_no_rebuild(run, s
     remove_documents(store, ["a.txt"])
     rebuild(store, FakeEmbedder(), SIZES)
     assert documents(store) == set()
+
+
+def test_a_folder_that_moved_is_still_its_source(run, store, tmp_path):
+    run(made(tmp_path / "old" / "docs", "a.txt", "b/c.txt"))
+    run(made(tmp_path / "wiki", "d.txt"))
+    (tmp_path / "old").rename(tmp_path / "new")
+    moved = run(tmp_path / "new" / "docs")
+    assert (moved.source, len(moved.unchanged), moved.removed) == ("docs", 2, [])
+    assert "moved" in moved.notes[0]
+    renamed = run((tmp_path / "new" / "docs").rename(tmp_path / "handbook"))
+    assert (renamed.source, len(renamed.unchanged)) == ("docs", 2), "by the bytes of its files, whatever it is called now"
+    assert run((tmp_path / "wiki").rename(tmp_path / "pages")).unchanged == ["wiki:d.txt"], "with its prefix"
+    assert sources(store) == {"docs": str(tmp_path / "handbook"), "wiki": str(tmp_path / "pages")}
+    assert run(tmp_path / "handbook").notes == [], "once is enough"
+
+
+def test_another_folder_of_the_same_name_is_not_taken_for_one_that_is_gone(run, store, tmp_path):
+    first = made(tmp_path / "usb1" / "docs", "a.txt", "b.txt", "c.txt")
+    run(first)
+    shutil.rmtree(tmp_path / "usb1")
+    other = run(made(tmp_path / "usb2" / "docs", "x.txt", "a.txt", text="Other words, and many more of them than before."))
+    assert (other.source, other.removed) == ("docs-2", [])
+    assert "--source docs`" in other.notes[0]
+    assert len(documents(store)) == 5
+
+
+def test_a_folder_that_lost_its_access_rules_on_the_way_is_not_taken_for_the_source(run, tmp_path):
+    folder = made(tmp_path / "docs", "a.txt")
+    (folder / ".ragaccess").write_text("*: board\n", encoding="utf-8")
+    run(folder)
+    moved = folder.rename(tmp_path / "open")
+    (moved / ".ragaccess").unlink()
+    assert run(moved).source == "open"
+
+
+def test_a_name_that_stands_for_another_folder_is_refused(run, store, tmp_path):
+    first, second = made(tmp_path / "docs", "a.txt"), made(tmp_path / "wiki", "b.txt")
+    run(first, source_name="E")
+    with pytest.raises(IngestError, match=r"`E`.*still there.*ingest remove --source E"):
+        run(second, source_name="E")
+    assert documents(store) == {"a.txt"}
+    copy = Path(shutil.copytree(first, tmp_path / "copy"))
+    assert run(copy, source_name="E").unchanged == ["a.txt"], "nothing is lost by that"
+    shutil.rmtree(copy)
+    taken = run(second, source_name="E")
+    assert (taken.added, taken.removed) == (["b.txt"], ["a.txt"])
+    assert str(copy) in taken.notes[0]
+
+
+def test_one_name_is_one_source(run, store, tmp_path):
+    folder = made(tmp_path / "docs", "a.txt")
+    assert main(["--source", "", str(folder), "--store", str(store)]) == 2
+    assert not store.exists()
+    run(folder, source_name="a:b")
+    assert run(folder, source_name="a:b").unchanged == ["a.txt"]
+    assert list(sources(store)) == ["a-b"]
+
+
+@pytest.mark.parametrize(("first", "second"), [(".", "sub"), ("sub", "."), (".", ".")])
+def test_a_folder_in_another_one_is_told_to_double_its_documents(run, tmp_path, first, second):
+    folder = made(tmp_path / "docs", "sub/a.txt")
+    assert run(folder / first, source_name="one").notes == []
+    (note,) = run(folder / second, source_name="two").notes
+    assert "twice" in note
+    assert "ingest remove --source two" in note
+    assert run(folder / second, source_name="two").notes == []
