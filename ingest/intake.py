@@ -6,7 +6,7 @@ unread. It knows nothing of the folder but the files that it is given.
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -82,12 +82,12 @@ class Report:
 
 @dataclass(frozen=True)
 class Step:
-    """What a run has just done: files of the folder are opened and read, documents fail, chunks are embedded and stored.
+    """What a run has just done: files are opened and read, documents fail or are removed, chunks are embedded and stored.
 
     `done` and `total` count files, or chunks of which there were so many so far; `seconds` is how long a file took to read.
     """
 
-    stage: Literal["open", "read", "failed", "embed", "store"]
+    stage: Literal["open", "read", "failed", "embed", "store", "removed"]
     done: int = 0
     total: int = 0
     document: str = ""
@@ -199,6 +199,11 @@ class Intake:
             self._report.failed[found.name] = str(error)
         self._report.is_unsettled = True
 
+    def note_closed(self, closed: Mapping[str, str]) -> None:
+        """Record folders that may not be looked into, with the reason."""
+        for name, reason in closed.items():
+            self._fail(FileState(name, self._source.name, "", 0, 0, LOADERS_VERSION, "failed"), LoadError(reason))
+
     def take_row(self, name: str, data: bytes) -> None:
         """Take a row of a query, its text as UTF-8; one that the store has as it is stays."""
         digest = hashlib.sha256(data).hexdigest()
@@ -238,6 +243,8 @@ class Intake:
             )
         if batch:
             self._store.commit(batch)
+        for name in batch.removed:
+            self._listen(Step("removed", document=name))
         if is_end:
             self._store.touch(self._touched)
         self._report.n_chunks += len(batch.chunks)

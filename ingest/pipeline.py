@@ -7,7 +7,7 @@ what is the same is left alone. One bad file is recorded with its reason and sto
 import shlex
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -88,6 +88,11 @@ class Run:
         report = Report(source.name, unchanged=list(plan.unchanged), skipped=plan.skipped, failed=dict(plan.failed_before))
         intake = Intake(store, source, known, self.embedder, self.settings, report, self.listen, self.donor)
         intake.remove(plan.removed)
+        intake.note_closed(plan.closed)
+        if self.donor is not None and plan.closed:
+            there, here = self.donor.states(source.name), {*known, *plan.closed}
+            inside = [name for name in there if name.startswith(tuple(plan.closed)) and name not in here]
+            self._take_over(intake, inside, self.donor)
         self._take_all(intake, plan)
         intake.remove(plan.moved)
         intake.commit(is_end=True)
@@ -111,7 +116,7 @@ class Run:
         self.store.finish()
         return report
 
-    def _take_over(self, intake: Intake, wanted: Mapping[str, FileState], donor: Store) -> None:
+    def _take_over(self, intake: Intake, wanted: Collection[str], donor: Store) -> None:
         for done, (document, state) in enumerate(donor.snapshot().files(wanted), start=1):
             intake.keep(document, state)
             intake.commit()
@@ -202,7 +207,8 @@ def _dry_run(
         source = as_it_is(choice.source)
         known = with_tries(store.states(source.name), limits)
     plan = make_plan(Scan(folder, patterns.applied_to(source), store_path), known)
-    report = Report(source.name, unchanged=plan.unchanged, skipped=plan.skipped, failed=plan.failed_before, is_dry_run=True)
+    report = Report(source.name, unchanged=plan.unchanged, skipped=plan.skipped, is_dry_run=True)
+    report.failed = plan.failed_before | plan.closed
     report.removed = sorted(plan.removed + plan.moved)
     report.notes.extend(choice.notes)
     for found in plan.read:
