@@ -146,7 +146,7 @@ class Intake:
         same = [state for state in states if state is not None and state.loaders_version == LOADERS_VERSION]
         is_unread = any(state.name == found.name and state.size < 0 for state in same)
         known = {state.name: state.sha256 for state in same if state.sha256 and not may_be_read_now(state.reason)}
-        return Request(found.name, found.path, found.size, limits, known, is_unread, taken)
+        return Request(found.name, found.path, found.size, limits, known, is_unread, taken, prefix=self._source.prefix)
 
     def take(self, found: FoundFile, request: Request, tellings: Iterator[Told]) -> None:
         """Take a new or changed file as it was read; whatever is wrong with it is recorded as its state."""
@@ -212,7 +212,8 @@ class Intake:
             self._note_same(before)
             return
         try:
-            self._take_document(load_bytes(data, name, ".txt"), state, "")
+            document = load_bytes(data, name.removeprefix(self._source.prefix), ".txt")
+            self._take_document(replace(document, name=name), state, "")
         except LoadError as error:
             self._fail(state, error)
 

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+import ingest.pipeline
 from ingest.chunker import ChunkerSettings
 from ingest.cli import main
 from ingest.errors import IngestError
 from ingest.pipeline import ingest_folder, rebuild, remove_documents, remove_source
 from ingest.store import Store
 from tests.conftest import FakeEmbedder
+from tests.integration.test_folder_equals_store import readers_here
 
 SIZES = ChunkerSettings(max_tokens=60, max_words=60, min_tokens=10, max_context_tokens=10)
 TEXT = "The alpha valve opens at 40 bar. It is closed by hand. Nobody opens it twice in a day, for its spring is weak.\n"
@@ -29,6 +31,11 @@ def made(folder: Path, *names: str, text: str = TEXT) -> Path:
 @pytest.fixture
 def store(tmp_path) -> Path:
     return tmp_path / "store"
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch):
+    monkeypatch.setattr(ingest.pipeline, "Readers", readers_here)
 
 
 @pytest.fixture
@@ -183,3 +190,12 @@ def test_a_folder_in_another_one_is_told_to_double_its_documents(run, tmp_path, 
     assert "twice" in note
     assert "ingest remove --source two" in note
     assert run(folder / second, source_name="two").notes == []
+
+
+def test_the_name_of_a_source_is_no_part_of_a_title(run, store, tmp_path):
+    run(made(tmp_path / "docs", "Re: plan.txt"))
+    folder = made(tmp_path / "wiki", "rules.txt")
+    run(folder)
+    shutil.rmtree(folder)
+    states = Store.open(store).states()
+    assert {name: state.title for name, state in states.items()} == {"Re: plan.txt": "Re: plan", "wiki:rules.txt": "rules"}
