@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 
 from rich.console import Console
@@ -117,10 +118,19 @@ def _parse_folder(arguments: list[str], parents: list[argparse.ArgumentParser]) 
     parser.add_argument("--dry-run", action="store_true", help="say what would be done and write nothing")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a file failed")
     parser.set_defaults(run=_ingest)
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if not options.folder.is_dir() and (meant := _command_meant(str(options.folder))):
+        parser.error(f"there is no folder `{options.folder}`. If you mean the command, write it first: ingest {meant} ...")
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if options.watch and options.dry_run:
         parser.error("--dry-run writes nothing and --watch goes on writing: give one of them")
     return options
+
+
+def _command_meant(word: str) -> str:
+    """The command that a word is, or may be meant to be; empty for none."""
+    return next(iter(get_close_matches(word, _COMMANDS, n=1)), "")
 
 
 def _ingest(options: argparse.Namespace, config: IngestConfig, errors: Console) -> int:
