@@ -90,6 +90,7 @@ def test_a_rebuild_keeps_the_documents_of_a_folder_that_is_gone(run, store, tmp_
     first.rename(tmp_path / "away")
     kept, read = rebuild(store, FakeEmbedder(), other)
     assert (sorted(kept.added), read.added) == (["a.txt", "b/c.txt"], ["wiki:d.txt"])
+    assert min(kept.seconds, read.seconds) > 0
     assert "is gone" in kept.notes[0]
     assert "ingest remove --source docs" in kept.notes[0]
     snapshot = Store.open(store).snapshot()
