@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 
 from rich.console import Console
@@ -19,7 +20,7 @@ from rich.console import Console
 from ingest.config import IngestConfig, load_config
 from ingest.errors import ConfigError, IngestError
 from ingest.intake import Report
-from ingest.pipeline import ingest_folder, rebuild, remove_documents
+from ingest.pipeline import ingest_folder, rebuild, remove_documents, remove_source
 from ingest.progress import Display
 from ingest.scan import Patterns
 from ingest.showing import print_files, print_report, print_status
@@ -77,7 +78,8 @@ def _parse_command(arguments: list[str], common: argparse.ArgumentParser, steps:
     commands.add_parser("status", parents=[common], help="what the store holds").set_defaults(run=_status)
     commands.add_parser("list", parents=[common], help="its documents and failed files").set_defaults(run=_list)
     remove = commands.add_parser("remove", parents=[common], help="take documents out of the store")
-    remove.add_argument("documents", nargs="+")
+    remove.add_argument("documents", nargs="*")
+    remove.add_argument("--source", help="take out a whole source instead: its documents, its failures and its name")
     remove.set_defaults(run=_remove)
     commands.add_parser("rebuild", parents=[common, steps], help="ingest every source anew").set_defaults(run=_rebuild)
     sql = commands.add_parser("sql", parents=[common, steps], help="make a source equal to the rows of a database query")
@@ -94,7 +96,10 @@ def _parse_command(arguments: list[str], common: argparse.ArgumentParser, steps:
         command = commands.add_parser(name, parents=[common], help=text)
         command.add_argument("file", type=Path)
         command.set_defaults(run=run)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.run is _remove and bool(options.documents) == (options.source is not None):
+        remove.error("name either documents or, with --source, one source")
+    return options
 
 
 def _parse_folder(arguments: list[str], parents: list[argparse.ArgumentParser]) -> argparse.Namespace:
@@ -113,10 +118,19 @@ def _parse_folder(arguments: list[str], parents: list[argparse.ArgumentParser]) 
     parser.add_argument("--dry-run", action="store_true", help="say what would be done and write nothing")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a file failed")
     parser.set_defaults(run=_ingest)
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if not options.folder.is_dir() and (meant := _command_meant(str(options.folder))):
+        parser.error(f"there is no folder `{options.folder}`. If you mean the command, write it first: ingest {meant} ...")
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if options.watch and options.dry_run:
         parser.error("--dry-run writes nothing and --watch goes on writing: give one of them")
     return options
+
+
+def _command_meant(word: str) -> str:
+    """The command that a word is, or may be meant to be; empty for none."""
+    return next(iter(get_close_matches(word, _COMMANDS, n=1)), "")
 
 
 def _ingest(options: argparse.Namespace, config: IngestConfig, errors: Console) -> int:
@@ -211,8 +225,10 @@ def _rebuild(options: argparse.Namespace, config: IngestConfig, errors: Console)
 
 
 def _remove(options: argparse.Namespace, config: IngestConfig, errors: Console) -> int:
-    removed = remove_documents(config.store.path, options.documents)
-    print(json.dumps({"removed": removed}) if options.json else f"removed {len(removed)} document(s)")
+    path = config.store.path
+    removed = remove_documents(path, options.documents) if options.source is None else remove_source(path, options.source)
+    what = "" if options.source is None else f", and source `{options.source}`"
+    print(json.dumps({"removed": removed}) if options.json else f"removed {len(removed)} document(s){what}")
     return 0
 
 

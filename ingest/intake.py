@@ -6,7 +6,7 @@ unread. It knows nothing of the folder but the files that it is given.
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -58,9 +58,9 @@ class FoundFile:
 class Report:
     """What a run did. `failed` gives the reason by name, `partly` what is missing; `skipped` counts by suffix or reason.
 
-    `warnings` says of a document what was left out because no reader sees it, and what was repaired. An archive is named only
-    where it failed or was read in part; its parts are documents. `n_chunks` were written, `n_embedded` texts of them embedded:
-    for the others there was a vector already.
+    `warnings` says of a document what was left out because no reader sees it, and what was repaired; `notes` are about the
+    source as a whole. An archive is named only where it failed or was read in part; its parts are documents. `n_chunks` were
+    written, `n_embedded` texts of them embedded: for the others there was a vector already.
     """
 
     source: str = ""
@@ -72,6 +72,7 @@ class Report:
     partly: dict[str, str] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     n_chunks: int = 0
     n_embedded: int = 0
     seconds: float = 0.0
@@ -81,12 +82,12 @@ class Report:
 
 @dataclass(frozen=True)
 class Step:
-    """What a run has just done: files of the folder are opened and read, documents fail, chunks are embedded and stored.
+    """What a run has just done: files are opened and read, documents fail or are removed, chunks are embedded and stored.
 
     `done` and `total` count files, or chunks of which there were so many so far; `seconds` is how long a file took to read.
     """
 
-    stage: Literal["open", "read", "failed", "embed", "store"]
+    stage: Literal["open", "read", "failed", "embed", "store", "removed"]
     done: int = 0
     total: int = 0
     document: str = ""
@@ -145,7 +146,7 @@ class Intake:
         same = [state for state in states if state is not None and state.loaders_version == LOADERS_VERSION]
         is_unread = any(state.name == found.name and state.size < 0 for state in same)
         known = {state.name: state.sha256 for state in same if state.sha256 and not may_be_read_now(state.reason)}
-        return Request(found.name, found.path, found.size, limits, known, is_unread, taken)
+        return Request(found.name, found.path, found.size, limits, known, is_unread, taken, prefix=self._source.prefix)
 
     def take(self, found: FoundFile, request: Request, tellings: Iterator[Told]) -> None:
         """Take a new or changed file as it was read; whatever is wrong with it is recorded as its state."""
@@ -198,6 +199,11 @@ class Intake:
             self._report.failed[found.name] = str(error)
         self._report.is_unsettled = True
 
+    def note_closed(self, closed: Mapping[str, str]) -> None:
+        """Record folders that may not be looked into, with the reason."""
+        for name, reason in closed.items():
+            self._fail(FileState(name, self._source.name, "", 0, 0, LOADERS_VERSION, "failed"), LoadError(reason))
+
     def take_row(self, name: str, data: bytes) -> None:
         """Take a row of a query, its text as UTF-8; one that the store has as it is stays."""
         digest = hashlib.sha256(data).hexdigest()
@@ -206,9 +212,22 @@ class Intake:
             self._note_same(before)
             return
         try:
-            self._take_document(load_bytes(data, name, ".txt"), state, "")
+            document = load_bytes(data, name.removeprefix(self._source.prefix), ".txt")
+            self._take_document(replace(document, name=name), state, "")
         except LoadError as error:
             self._fail(state, error)
+
+    def keep(self, document: Document | None, state: FileState) -> None:
+        """Take over a document, or a file without one, as another store knows it: its file cannot be looked at now."""
+        before = self._known.get(state.name)
+        if before is not None and (before.sha256, before.status) == (state.sha256, state.status):
+            self._note_same(before)
+        elif document is not None:
+            self._take_chunks(document, state)
+        else:
+            self._batch.bare.append(state)
+            if state.status == "failed":
+                self._report.failed[state.name] = state.reason
 
     def commit(self, *, is_end: bool = False) -> None:
         """Embed and write what waits, if it is much, or waits long, or nothing more comes."""
@@ -225,6 +244,8 @@ class Intake:
             )
         if batch:
             self._store.commit(batch)
+        for name in batch.removed:
+            self._listen(Step("removed", document=name))
         if is_end:
             self._store.touch(self._touched)
         self._report.n_chunks += len(batch.chunks)
@@ -271,26 +292,28 @@ class Intake:
             self._note_same(self._known[state.name])
 
     def _take_document(self, document: Document, state: FileState, stopped: str) -> None:
+        reason = "; ".join(part for part in (_unread(document), stopped, *document.warnings) if part)
+        self._take_chunks(document, replace(state, status="stored", reason=reason))
+        if document.warnings:
+            self._report.warnings[state.name] = "; ".join(document.warnings)
+        if unread := _unread(document):
+            self._report.partly[state.name] = unread
+
+    def _take_chunks(self, document: Document, state: FileState) -> None:
         from ingest.rows import edition_of
 
         report, embedder = self._report, self._embedder
         chunks = chunk_document(document, embedder.token_starts, self._settings, embedder.counted_languages)
         state = replace(
             state,
-            status="stored",
             title=document.title,
             language=document.language,
-            reason="; ".join(part for part in (_unread(document), stopped, *document.warnings) if part),
             n_chunks=len(chunks),
             n_pages=len(document.pages),
             edition=edition_of(chunks),
         )
         self._batch.documents.append((document, state))
         self._batch.chunks.extend(chunks)
-        if document.warnings:
-            report.warnings[state.name] = "; ".join(document.warnings)
-        if unread := _unread(document):
-            report.partly[state.name] = unread
         known = self._known.get(state.name)
         (report.changed if known is not None and known.status == "stored" else report.added).append(state.name)
 

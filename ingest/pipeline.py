@@ -4,9 +4,10 @@ It makes the store's documents of one source equal to the folder: what is new or
 what is the same is left alone. One bad file is recorded with its reason and stops nothing.
 """
 
+import shlex
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from ingest.manifest import Source, lock
 from ingest.plan import Plan, make_plan, with_tries
 from ingest.readers import Readers
 from ingest.scan import AS_REMEMBERED, Patterns, Scan
-from ingest.sources import as_it_is, choose_source
+from ingest.sources import Choice, as_it_is, choose_source, require_name, why_away
 from ingest.store import Batch, Store, next_tables
 
 _TRIES = 3  # to read a file that is written to
@@ -50,6 +51,7 @@ def ingest_folder(
     """
     started = time.monotonic()
     limits = limits or ReadLimits()
+    require_name(source_name)
     if not folder.is_dir():
         why = "it is a file" if folder.exists() else "there is no such folder"
         raise IngestError(f"cannot ingest `{folder}`: {why}. Name a folder.")
@@ -59,8 +61,9 @@ def ingest_folder(
     else:
         patterns.applied_to(Source("", ""))  # a pattern that is none is refused before a store is made
         with writing_to(store_path, embedder, settings) as store:
-            source = patterns.applied_to(choose_source(store, folder, source_name))
-            report = Run(store, embedder, settings, limits, listen).reconcile(source)
+            choice = choose_source(store, folder, source_name)
+            report = Run(store, embedder, settings, limits, listen).reconcile(patterns.applied_to(choice.source))
+            report.notes.extend(choice.notes)
     report.seconds = time.monotonic() - started
     return report
 
@@ -85,12 +88,39 @@ class Run:
         report = Report(source.name, unchanged=list(plan.unchanged), skipped=plan.skipped, failed=dict(plan.failed_before))
         intake = Intake(store, source, known, self.embedder, self.settings, report, self.listen, self.donor)
         intake.remove(plan.removed)
+        intake.note_closed(plan.closed)
+        if self.donor is not None and plan.closed:
+            there, here = self.donor.states(source.name), {*known, *plan.closed}
+            inside = [name for name in there if name.startswith(tuple(plan.closed)) and name not in here]
+            self._take_over(intake, inside, self.donor)
         self._take_all(intake, plan)
         intake.remove(plan.moved)
         intake.commit(is_end=True)
         if report.added or report.changed or report.removed or not store.is_finished():
             store.finish()
         return report
+
+    def keep(self, source: Source, donor: Store, why: str) -> Report:
+        """Take over what another store has of a source whose folder is not at hand; its texts are cut and embedded anew."""
+        known, there = self.store.states(source.name), donor.states(source.name)
+        report = Report(source.name)
+        report.notes.append(
+            f"folder `{source.root}` {why}: its {len(there)} documents and files were kept as the store has them. "
+            f"`ingest remove --source {shlex.quote(source.name)}` takes them out for good."
+        )
+        self.store.add_source(source)
+        intake = Intake(self.store, source, known, self.embedder, self.settings, report, self.listen, donor)
+        intake.remove(sorted(set(known) - set(there)))
+        self._take_over(intake, there, donor)
+        intake.commit(is_end=True)
+        self.store.finish()
+        return report
+
+    def _take_over(self, intake: Intake, wanted: Collection[str], donor: Store) -> None:
+        for done, (document, state) in enumerate(donor.snapshot().files(wanted), start=1):
+            intake.keep(document, state)
+            intake.commit()
+            self.listen(Step("read", done, len(wanted), state.name))
 
     def _take_all(self, intake: Intake, plan: Plan) -> None:
         like_parts = frozenset(name for name in plan.present if SEPARATOR in name)
@@ -170,13 +200,17 @@ def _dry_run(
     store: Store | None, folder: Path, store_path: Path, name: str | None, patterns: Patterns, limits: ReadLimits
 ) -> Report:
     known: dict[str, FileState] = {}
-    source = Source(name or folder.resolve().name, str(folder.resolve()))
+    choice = Choice(Source(name or folder.resolve().name, str(folder.resolve())))
+    source = choice.source
     if store is not None:
-        source = as_it_is(choose_source(store, folder, name))
+        choice = choose_source(store, folder, name)
+        source = as_it_is(choice.source)
         known = with_tries(store.states(source.name), limits)
     plan = make_plan(Scan(folder, patterns.applied_to(source), store_path), known)
-    report = Report(source.name, unchanged=plan.unchanged, skipped=plan.skipped, failed=plan.failed_before, is_dry_run=True)
+    report = Report(source.name, unchanged=plan.unchanged, skipped=plan.skipped, is_dry_run=True)
+    report.failed = plan.failed_before | plan.closed
     report.removed = sorted(plan.removed + plan.moved)
+    report.notes.extend(choice.notes)
     for found in plan.read:
         (report.changed if found.name in known else report.added).append(found.name)
     return report
@@ -193,16 +227,11 @@ def rebuild(
     """Ingest every source of a store anew with other settings; the old tables stay until the new ones are complete.
 
     A rebuild that was killed goes on where it was. Vectors of texts that stay the same are used again if the embedder does.
-    Raises: IngestError when a source's folder is gone, its query fails, or the store cannot be written.
+    A source whose folder is not at hand is kept as the store has it.
+    Raises: IngestError when a source's query fails, or the store cannot be written.
     """
-    from ingest.sql import reconcile_query
-
     store = Store.open(store_path)
     with store.writing():
-        sources = store.manifest.sources
-        missing = [source.root for source in sources if not source.query and not Path(source.root).is_dir()]
-        if missing:
-            raise IngestError(f"cannot rebuild `{store_path}`: folder `{missing[0]}` is gone. Bring it back, or ingest anew.")
         check_settings(settings, embedder)
         inner_path = store_path / next_tables(store)
         try:
@@ -211,10 +240,25 @@ def rebuild(
             shutil.rmtree(inner_path, ignore_errors=True)
             inner = Store.create(inner_path, embedder=embedder.name, dim=embedder.dim, chunker=asdict(settings))
         run = Run(inner, embedder, settings, limits or ReadLimits(), listen, store)
-        reports = [reconcile_query(run, source) if source.query else run.reconcile(source) for source in sources]
+        reports = [_rebuilt(run, source, store) for source in store.manifest.sources]
         store.use_tables(inner.manifest, f"{inner_path.name}/{inner.manifest.tables}")
         store.finish()
     return reports
+
+
+def _rebuilt(run: Run, source: Source, donor: Store) -> Report:
+    """Ingest one source of a store into the one that replaces it."""
+    from ingest.sql import reconcile_query
+
+    started = time.monotonic()
+    if source.query:
+        report = reconcile_query(run, source)
+    elif why := why_away(source):
+        report = run.keep(source, donor, why)
+    else:
+        report = run.reconcile(source)
+    report.seconds = time.monotonic() - started
+    return report
 
 
 def read_again(store_path: Path, name: str) -> None:
@@ -246,5 +290,24 @@ def remove_documents(store_path: Path, names: list[str]) -> list[str]:
         holders = {owner for name in removed for owner in owners(name) if owner in known} - set(removed)
         store.commit(Batch(removed=removed))
         store.touch([replace(known[holder], size=UNREAD_SIZE) for holder in holders])
+        store.finish()
+    return removed
+
+
+def remove_source(store_path: Path, name: str) -> list[str]:
+    """Take a whole source out of a store: its documents, its failures, its name and what is remembered with it.
+
+    The name goes last: a run that was killed is completed by the next, and no access rule of the source is forgotten while a
+    document is there. Returns the names removed. Raises: IngestError when no source has the name.
+    """
+    store = Store.open(store_path)
+    with store.writing():
+        names = [source.name for source in store.manifest.sources]
+        if name not in names:
+            there = ", ".join(f"`{known}`" for known in names) or "none"
+            raise IngestError(f"cannot remove source `{name}`: the store has no such source. It has: {there}.")
+        removed = sorted(store.states(name))
+        store.commit(Batch(removed=removed))
+        store.drop_source(name)
         store.finish()
     return removed

@@ -15,7 +15,8 @@ from ingest.scan import Entry, Scan
 class Plan:
     """What is to be done to make the store equal to the folder.
 
-    `moved` are removed too, but not before everything is read: a new file may be one of them under another name.
+    `moved` are removed too, but not before everything is read: a new file may be one of them under another name. `closed` gives
+    why a folder may not be looked into; what the store has of it stays.
     """
 
     read: list[FoundFile] = field(default_factory=list)
@@ -25,6 +26,7 @@ class Plan:
     moved: list[str] = field(default_factory=list)
     skipped: dict[str, int] = field(default_factory=dict)
     present: set[str] = field(default_factory=set)
+    closed: dict[str, str] = field(default_factory=dict)
 
     def keep(self, state: FileState) -> None:
         """Leave a file or part as the store has it."""
@@ -36,7 +38,7 @@ class Plan:
 
 def make_plan(scan: Scan, known: dict[str, FileState]) -> Plan:
     """Compare the folder with what the store knows of it, by size and time stamps."""
-    plan = Plan(skipped=scan.skipped, failed_before=scan.failed)
+    plan = Plan(skipped=scan.skipped, closed=scan.failed)
     changed = set()
     sizes = set()  # of new files
     for entry in scan.entries():
@@ -50,7 +52,10 @@ def make_plan(scan: Scan, known: dict[str, FileState]) -> Plan:
         if state is None:
             sizes.add(entry.size)
     for state in known.values():
-        if state.name in plan.present:
+        if state.name in plan.present or state.name in plan.closed:
+            continue
+        if state.name.startswith(tuple(plan.closed)):
+            plan.keep(state)
             continue
         container = next((owner for owner in owners(state.name) if owner in plan.present), None)
         if container is None:

@@ -85,6 +85,13 @@ class Worker:
             if not is_complete:
                 self.stop()
 
+    def start(self) -> None:
+        """Start the process where there is none, so that the next call need not.
+
+        Raises: IngestError when none can be started.
+        """
+        self._started()
+
     def close(self) -> None:
         """Kill the process, from any thread; whoever waits for it learns that it is gone, and no other is started."""
         with self._lock:

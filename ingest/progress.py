@@ -2,7 +2,6 @@
 
 import json
 import sys
-from dataclasses import asdict
 from types import TracebackType
 
 from rich.console import Console
@@ -13,6 +12,14 @@ from ingest.intake import Step
 
 _SLOW_S = 2.0
 _MAX_SLOW = 5
+_KEYS = {  # of the event of each stage; one that is 0 is told too
+    "open": ("done", "total", "document"),
+    "read": ("done", "total", "document", "seconds"),
+    "failed": ("document", "reason"),
+    "embed": ("done", "total"),
+    "store": ("done", "total"),
+    "removed": ("document",),
+}
 _UNITS = {"read": "files", "embed": "chunks", "store": "chunks"}
 
 
@@ -60,7 +67,7 @@ class Display:
         if step.stage == "read":
             self._seconds[step.document] = step.seconds
         if self._as_events:
-            line = {"event": step.stage} | {key: value for key, value in asdict(step).items() if value and key != "stage"}
+            line = {"event": step.stage} | {key: getattr(step, key) for key in _KEYS[step.stage]}
             sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
             sys.stdout.flush()
         elif step.stage in ("open", "read"):

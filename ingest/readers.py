@@ -89,6 +89,7 @@ class Readers:
         """Read one request after the other, each by whoever is free."""
         try:
             while (number := self._begin()) is not None:
+                worker.start()  # what that takes is no file's time
                 started, waited = time.monotonic(), 0.0
                 for told in _read_whatever_happens(worker, self._requests[number], self._limits):
                     waited += self._put(number, told)

@@ -10,7 +10,7 @@ import os
 import stat
 import traceback
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ingest.containers import ARCHIVES, Bytes, Unpacking, is_container, suffix_of
@@ -22,7 +22,7 @@ from ingest.loaders import load_bytes
 
 @dataclass(frozen=True)
 class Request:
-    """What to read. `taken`: names that no part may get; `done`: names of what was told before.
+    """What to read. `taken`: names that no part may get; `done`: names of what was told before; `prefix`: that of the source.
 
     `known`: SHA-256 by name of what need not be read again; a container goes with all its parts unless it `is_unread`.
     """
@@ -35,6 +35,7 @@ class Request:
     is_unread: bool = False
     taken: frozenset[str] = frozenset()
     done: frozenset[str] = frozenset()
+    prefix: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,8 @@ def _load(data: Bytes, opened: Opened, request: Request) -> Outcome:
     if request.known.get(opened.name) == opened.sha256:
         return Outcome(opened.name, opened.sha256, opened.size)
     try:
-        document = load_bytes(bytes(data), opened.name)
+        # What tells where a document comes from is no part of its title, which may be made of its name.
+        document = replace(load_bytes(bytes(data), opened.name.removeprefix(request.prefix)), name=opened.name)
         if len(document.text) > request.limits.max_text_chars:
             document, problem = None, request.limits.too_long()
     except LoadError as error:

@@ -63,7 +63,10 @@ AS_REMEMBERED = Patterns()
 
 @dataclass
 class Scan:
-    """One walk over a folder. Afterwards `skipped` counts by reason or suffix, `failed` gives why a folder was not read."""
+    """One walk over a folder. Afterwards `skipped` counts by reason or suffix.
+
+    `failed` gives by name, which ends with `/`, why a folder was not looked into.
+    """
 
     folder: Path
     source: Source
@@ -104,10 +107,8 @@ class Scan:
                 return []
             raise IngestError(f"cannot read `{self.folder}`: it is gone. Nothing was removed from the store.") from error
         except PermissionError as error:
-            if inner:
-                self.failed[self._named(inner)] = f"cannot be listed: {error.strerror}"
-                return []
-            raise IngestError(f"cannot read `{self.folder}`: {error.strerror}. Check its permissions.") from error
+            self._close(inner, error)
+            return []
         except OSError as error:  # a disk or a network that fails: what is not seen may well be there
             raise IngestError(f"cannot list `{directory}`: {error.strerror}. Nothing was removed; run it again.") from error
 
@@ -145,8 +146,11 @@ class Scan:
         name = self._named(relative)
         try:
             status = entry.stat()
-        except OSError:  # gone since it was listed, or a dangling link: reading it will say so
-            yield Entry(name, entry.path, -1, -1, -1)
+        except OSError as error:
+            if isinstance(error, PermissionError) and not entry.is_symlink():
+                self._close(relative.removesuffix(entry.name), error)
+            else:  # gone since it was listed, or a link that leads nowhere: reading it will say so
+                yield Entry(name, entry.path, -1, -1, -1)
             return
         if stat.S_ISREG(status.st_mode):
             yield Entry(name, entry.path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
@@ -157,6 +161,14 @@ class Scan:
         if not relative.isascii():
             relative = relative.encode("utf-8", "backslashreplace").decode("utf-8")
         return self.source.prefix + relative
+
+    def _close(self, inner: str, error: PermissionError) -> None:
+        """Note a folder that may not be looked into: what it holds is not known, and nothing of it is gone."""
+        if not inner:
+            raise IngestError(f"cannot read `{self.folder}`: {error.strerror}. Check its permissions.") from error
+        self.failed[self._named(inner)] = (
+            f"cannot be looked into: {error.strerror}. What the store has of it stays; check its permissions"
+        )
 
     def _skip(self, why: str) -> bool:
         self.skipped[why] = self.skipped.get(why, 0) + 1

@@ -6,11 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
+from ingest.containers import ARCHIVES, suffix_of
 from ingest.intake import Report
 from ingest.store import Store
-from ingest.terminal import Terminal
+from ingest.terminal import Terminal, on_one_line
 
 _SHOWN = 20
 
@@ -43,7 +44,7 @@ def print_status(path: Path, *, as_json: bool) -> None:
 
 
 def print_files(path: Path, *, as_json: bool) -> None:
-    """Print the documents of a store and the files that failed.
+    """Print the documents of a store and the files that failed; where no terminal shows them, a line each with tabs between.
 
     Raises: IngestError when it cannot be opened.
     """
@@ -52,12 +53,18 @@ def print_files(path: Path, *, as_json: bool) -> None:
         for state in states:
             print(json.dumps({**asdict(state), "document": state.name}, ensure_ascii=False))
         return
-    table = Table("document", "language", "pages", "chunks", "status", box=None)
+    out = _out()
+    table = Table(_folded("document"), "language", "pages", "chunks", _folded("status"), box=None)
     for state in states:
         pages = str(state.n_pages) if state.n_pages else ""
         status = f"{state.status}: {state.reason}" if state.reason else state.status
-        table.add_row(_plain(state.name), state.language, pages, str(state.n_chunks), _plain(status))
-    _out().print(table)
+        row = (state.name, state.language, pages, str(state.n_chunks), status)
+        if out.is_terminal:
+            table.add_row(*map(_plain, row))
+        else:
+            print("\t".join(map(on_one_line, row)))
+    if out.is_terminal:
+        out.print(table)
 
 
 def print_report(report: Report, slow: Mapping[str, float], store: Path, *, as_json: bool) -> None:
@@ -67,7 +74,7 @@ def print_report(report: Report, slow: Mapping[str, float], store: Path, *, as_j
         return
     out = _out()
     would = "would be " if report.is_dry_run else ""
-    table = Table(box=None, show_header=False)
+    table = Table("", "", _folded(""), box=None, show_header=False)
     for label, names in (("added", report.added), ("changed", report.changed), ("removed", report.removed)):
         table.add_row(would + label, str(len(names)), _plain(_some(names)))
     table.add_row("unchanged", str(len(report.unchanged)), "")
@@ -75,12 +82,16 @@ def print_report(report: Report, slow: Mapping[str, float], store: Path, *, as_j
     skipped = ", ".join(f"{count} {suffix}" for suffix, count in sorted(report.skipped.items()))
     table.add_row("skipped", str(sum(report.skipped.values())), _plain(skipped))
     out.print(table)
+    for note in report.notes:
+        out.print(f"  {report.source}: {note}", markup=False, soft_wrap=True)
     _print_notes(out, "slow", {name: f"took {seconds:,.0f} s to read" for name, seconds in slow.items()})
     _print_notes(out, "partly read", dict(sorted(report.partly.items())))
     _print_notes(out, "note", dict(sorted(report.warnings.items())))
     _print_notes(out, "failed", dict(sorted(report.failed.items())))
     if report.failed and not report.is_dry_run:
         out.print("What failed is read again when it changes. `ingest list` shows it until then.", markup=False, soft_wrap=True)
+    if report.is_dry_run and any(suffix_of(name) in ARCHIVES for name in (*report.added, *report.changed)):
+        out.print("An archive counts as one file here: what it holds is known once it is read.", markup=False, soft_wrap=True)
     if not report.is_dry_run:
         out.print(
             f"{report.n_chunks} chunks written to {store}, {report.n_embedded} embedded, in {report.seconds:.1f} s",
@@ -94,6 +105,11 @@ def _print_notes(out: Console, label: str, notes: Mapping[str, str]) -> None:
         out.print(f"  {label} {name}: {note}", markup=False, soft_wrap=True)
     if len(notes) > _SHOWN:
         out.print(f"  {label}: {len(notes) - _SHOWN} more", markup=False)
+
+
+def _folded(heading: str) -> Column:
+    """A column that goes on in the next line and cuts nothing off: a name is of use whole only."""
+    return Column(heading, overflow="fold")
 
 
 def _out() -> Console:

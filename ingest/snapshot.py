@@ -163,6 +163,13 @@ class Snapshot:
                 live = [table == "documents" or edition in self._editions for edition in batch["edition"].to_pylist()]
                 yield batch.filter(pa.array(live, type=pa.bool_()))
 
+    def files(self, names: Collection[str]) -> Iterator[tuple[Document | None, FileState]]:
+        """What is known of some files, also of those that failed, each with its document where it has one."""
+        for batch in self.rows("documents"):
+            for row in batch.filter(pc.is_in(batch["name"], value_set=pa.array(list(names), type=pa.string()))).to_pylist():
+                state = FileState(**{column: row[column] for column in STATE_COLUMNS})
+                yield document_of(row) if state.status == "stored" else None, state
+
     def document(self, name: str) -> Document | None:
         """A stored document with its whole text, None if there is none of that name."""
         if name not in self.states:

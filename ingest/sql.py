@@ -22,7 +22,7 @@ from ingest.limits import ReadLimits
 from ingest.loaders.sqlite import cell_text
 from ingest.manifest import TOOLS, Source
 from ingest.pipeline import Run, writing_to
-from ingest.sources import new_source, require_free
+from ingest.sources import new_source, require_free, require_name
 from ingest.store import Store
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def ingest_query(
     Raises: ConfigError for a URL that cannot be used; IngestError when the database or the store cannot be.
     """
     started = time.monotonic()
+    require_name(query.source)
     url = _parsed(query.url)
     with _connected(url, query) as connection:
         names, rows = _rows(connection, query)

@@ -168,6 +168,12 @@ class Store:
             sources = {known.name: known for known in self.manifest.sources} | {source.name: source}
             self._write_manifest(replace(self.manifest, sources=tuple(sources.values())))
 
+    def drop_source(self, name: str) -> None:
+        """Forget a source of which no document is left."""
+        self._write_manifest(
+            replace(self.manifest, sources=tuple(source for source in self.manifest.sources if source.name != name))
+        )
+
     def states(self, source: str | None = None) -> dict[str, FileState]:
         """State of every known file by name, of one source or of all."""
         known = read_copy(self.path, self.tables)

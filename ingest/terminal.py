@@ -10,6 +10,11 @@ from rich.segment import Segment
 _STEERING = re.compile("[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
+def on_one_line(text: str) -> str:
+    """A text with `�` for every such character, line ends and tabs too."""
+    return re.sub(r"[\t\n]", "�", _STEERING.sub("�", text))
+
+
 class Terminal(Console):
     """Prints every such character as `�`, in whatever it stands; colours are its own."""
 

@@ -43,22 +43,23 @@ def watch(
         if is_gone:
             say(f"`{folder}` is back.")
         is_gone = False
-        due = time.monotonic() + _attempt(reconcile, say)
+        due = time.monotonic() + _attempt(folder, reconcile, say)
         for has_changed in _looks(folder, store_path.resolve(), say):
             if is_ended():
                 return
             if has_changed or time.monotonic() >= due:
-                due = time.monotonic() + _attempt(reconcile, say)
+                due = time.monotonic() + _attempt(folder, reconcile, say)
 
 
-def _attempt(reconcile: Callable[[], bool], say: Callable[[str], None]) -> float:
+def _attempt(folder: Path, reconcile: Callable[[], bool], say: Callable[[str], None]) -> float:
     """Reconcile once. Returns after how many seconds to do so again though nothing changes."""
     try:
         return _RETRY_S if reconcile() else _RESCAN_S
     except (ConfigError, StoreMismatch):  # waiting helps with neither
         raise
     except IngestError as error:
-        say(f"{error} It is tried again in {_RETRY_S:.0f} s.")
+        if folder.is_dir():  # else that it is gone is all there is to say
+            say(f"{error} It is tried again in {_RETRY_S:.0f} s.")
         return _RETRY_S
 
 

@@ -73,7 +73,7 @@ def load(data: bytes) -> Loaded:
         outline, about = bookmarks(document), properties(document)
         n_attached = document.count_attachments()
     except pypdfium2.PdfiumError as error:
-        raise LoadError(f"is damaged: {error}. Bring it back from a copy, or save it anew") from error
+        raise LoadError(f"is damaged: {str(error).rstrip('.')}. Bring it back from a copy, or save it anew") from error
     finally:
         document.close()
     unread = [f"page {number}: {page.unread}" for number, page in enumerate(read, start=1) if page.unread]
@@ -117,7 +117,9 @@ def _open(data: bytes) -> tuple["PdfDocument", bool]:
             if error.err_code != _NEEDS_PASSWORD:
                 if (rescued := _rescued(data)) is not None:
                     return rescued, True
-                raise LoadError(f"is no PDF that can be read: {error}. Bring it back from a copy, or save it anew") from error
+                raise LoadError(
+                    f"is no PDF that can be read: {str(error).rstrip('.')}. Bring it back from a copy, or save it anew"
+                ) from error
     tried = f"none of the {len(candidates)} given opens it" if candidates else "none is given"
     raise LoadError(
         f"is protected by a password, and {tried}. Set the environment variable {PASSWORD_VARIABLE} "

@@ -3,6 +3,7 @@
 import json
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.errors import IngestError
 from ingest.store import Store
 from ingest.watch import watch as follow
 from tests.conftest import ROOT
@@ -138,6 +140,18 @@ def test_watching_ends_though_what_it_calls_swallows_the_interruption(tmp_path):
 
     follow(tmp_path, tmp_path / "store", reconcile, print, ended.is_set)  # or it would follow for ever
     assert ended.is_set()
+
+
+def test_a_folder_that_vanishes_while_it_is_looked_at_is_told_once(tmp_path):
+    folder, said = tmp_path / "docs", []
+    folder.mkdir()
+
+    def reconcile() -> bool:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise IngestError("cannot read it: it is gone.")
+
+    follow(folder, tmp_path / "store", reconcile, said.append, lambda: bool(said))
+    assert said == [f"`{folder}` is gone. The store stays as it is; waiting for the folder to come back."]
 
 
 def test_a_dry_run_cannot_watch(tmp_path):

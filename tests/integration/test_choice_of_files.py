@@ -160,8 +160,10 @@ def test_folders_may_lie_deeper_than_python_calls(deep_folder):
     assert scanned(deep_folder)[0] == {"d/" * 1200 + "deep.md"}
 
 
-def test_a_folder_that_cannot_be_listed_is_reported_and_a_failing_disk_removes_nothing(run, folder, tmp_path, monkeypatch):
-    run()
+def test_a_folder_that_cannot_be_listed_keeps_its_documents_and_a_failing_disk_removes_nothing(
+    run, tmp_path, monkeypatch, fake_embedder
+):
+    found = run()
     scandir = os.scandir
 
     def failing(error):
@@ -176,9 +178,14 @@ def test_a_folder_that_cannot_be_listed_is_reported_and_a_failing_disk_removes_n
     with pytest.raises(IngestError, match=r"Input/output error.*Nothing was removed"):
         run()
     monkeypatch.setattr(os, "scandir", failing(PermissionError(13, "Permission denied")))
-    assert run() == {"a.md", "b.txt", "deep/d.txt"}
+    for _ in range(2):
+        assert run() == {*found, "drafts/", "deep/drafts/"}, "what cannot be looked at is kept, and the folder is told"
+    told = Store.open(tmp_path / "store").states()["drafts/"]
+    assert (told.status, "Permission denied" in told.reason) == ("failed", True)
+    rebuild(tmp_path / "store", fake_embedder, SIZES)
+    assert run() == {*found, "drafts/", "deep/drafts/"}
     monkeypatch.undo()
-    assert len(run()) == 6
+    assert run() == found
 
 
 def test_a_mount_point_that_is_empty_now_removes_nothing(run, folder, tmp_path, monkeypatch):

@@ -248,6 +248,21 @@ def test_a_worker_that_cannot_start_ends_the_run_with_the_reason(tmp_path, monke
         told(requests(tmp_path / "docs", {"a.txt": "A."}))
 
 
+def test_the_start_of_a_process_is_not_the_time_of_a_file(tmp_path, monkeypatch):
+    started = processes.Worker._started
+
+    def slowly(worker):
+        if worker._process is None:
+            time.sleep(3)
+        return started(worker)
+
+    monkeypatch.setattr(processes.Worker, "_started", slowly)
+    with Readers(requests(tmp_path / "docs", {"a.txt": "A."}), LIMITS, read_and_obey) as readers:
+        for _, tellings in readers:
+            assert list(tellings)
+    assert readers.seconds < 3
+
+
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "Readers", partial(Readers, function=read_and_obey))
