@@ -1,10 +1,16 @@
-"""Colours of office files, and whether letters in one can be seen on another. It knows no format.
+"""Colours of office files, and whether letters in one can be seen on another.
 
 A colour that the file does not tell is None, and letters on it count as seen: visible text is never lost for want of knowledge.
 """
 
 import colorsys
 import re
+from typing import TYPE_CHECKING
+
+from ingest.loaders.package import tag_of
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
 
 Colour = tuple[int, int, int]  # red, green, blue, each 0 to 255
 
@@ -37,3 +43,14 @@ def relit(colour: Colour, factor: float, more: float) -> Colour:
     lightness = min(1.0, max(0.0, lightness * factor + more))
     red, green, blue = (round(part * 255) for part in colorsys.hls_to_rgb(hue, lightness, saturation))
     return red, green, blue
+
+
+def theme_colours(theme: "_Element | None") -> dict[str, Colour | None]:
+    """Colours of the theme of an OOXML file by their names: `dk1`, `lt1`, `dk2`, `lt2`, `accent1`, ..., in this order."""
+    if theme is None:
+        return {}
+    return {
+        tag_of(entry): read_colour(colour.get("lastClr") or colour.get("val", ""))
+        for entry in theme.iterfind("{*}themeElements/{*}clrScheme/*")
+        for colour in entry
+    }

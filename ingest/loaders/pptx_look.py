@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ingest.loaders.colours import BLACK, WHITE, Colour, can_be_seen, read_colour, relit
+from ingest.loaders.colours import BLACK, WHITE, Colour, can_be_seen, read_colour, relit, theme_colours
 from ingest.loaders.package import Package, tag_of
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Look:
         layout, master = _xml(package, layout_part), _xml(package, master_part)
         theme = _xml(package, _target(package, master_part, "theme"))
         self._templates = [root for root in (layout, master) if root is not None]
-        self._colours = _theme_colours(theme)
+        self._colours = theme_colours(theme)
         self._fills = {name: _theme_fills(theme, name) for name in ("fillStyleLst", "bgFillStyleLst")}
         self._map = dict(_SCHEME)
         for root, path in ((master, "{*}clrMap"), (layout, _OVERRIDE), (slide, _OVERRIDE)):
@@ -214,16 +214,6 @@ def _target(package: Package, part: str, kind: str) -> str:
 
 def _xml(package: Package, part: str) -> "_Element | None":
     return package.xml(part) if part in package.names else None
-
-
-def _theme_colours(theme: "_Element | None") -> dict[str, Colour | None]:
-    if theme is None:
-        return {}
-    return {
-        tag_of(entry): read_colour(colour.get("lastClr") or colour.get("val", ""))
-        for entry in theme.iterfind("{*}themeElements/{*}clrScheme/*")
-        for colour in entry
-    }
 
 
 def _theme_fills(theme: "_Element | None", name: str) -> list[str]:
