@@ -2,8 +2,12 @@
 
 import io
 
+import openpyxl
 import pptx
 import pytest
+from openpyxl.formatting.rule import CellIsRule
+from openpyxl.styles import Color, Font, PatternFill
+from openpyxl.worksheet.table import Table, TableStyleInfo
 from PIL import Image
 from pptx.dml.color import RGBColor as SlideColour
 from pptx.enum.dml import MSO_THEME_COLOR
@@ -158,3 +162,86 @@ def test_shapes_that_reach_over_the_edge_or_have_no_extent_stay():
     group.left = Inches(1)
     assert read(deck).text.split("\n\n") == ["Half of it.", "No extent.", "Moved by its group.\n"]
     assert read(deck).warnings == ()
+
+
+def sheet_of(*cells):
+    """A workbook with one cell a row: text, colour of letters, colour of the cell, number format."""
+    book = openpyxl.Workbook()
+    for number, (value, letters, fill, code) in enumerate(cells, start=1):
+        cell = book.active.cell(number, 1, value)
+        if letters is not None:
+            cell.font = Font(color=letters)
+        if fill is not None:
+            cell.fill = PatternFill("solid", fgColor=fill)
+        if code:
+            cell.number_format = code
+    return book
+
+
+def test_cells_in_the_colour_of_what_is_behind_or_with_a_format_that_shows_nothing_are_left_out():
+    book = sheet_of(
+        ("Shown", None, None, ""),
+        ("SECRET1", "FFFFFFFF", None, ""),
+        ("SECRET2", Color(theme=0), None, ""),
+        ("SECRET3", Color(theme=1, tint=1.0), None, ""),
+        ("SECRET4", "FFFEFEFE", "FFFFFFFF", ""),
+        ("SECRET5", "FF1F3864", "FF1F3864", ""),
+        ("SECRET6", None, "FF000000", ""),
+        ("SECRET7", None, None, ";;;"),
+        (1234567, None, None, ';;;"x"'),
+    )
+    document = load_bytes(saved(book), "a.xlsx")
+    assert document.text == "Sheet\n\nShown\n"
+    assert document.warnings == hidden_note(7 * 7 + 7)
+
+
+def test_white_letters_on_a_filled_cell_stay():
+    book = sheet_of(
+        ("On blue", "FFFFFFFF", "FF1F3864", ""),
+        ("On an accent", Color(theme=0), Color(theme=4), ""),
+        ("Grey", "FFD9D9D9", None, ""),
+        ("Text under a format of numbers", None, None, "0;;"),
+        (0, None, None, "0.00"),
+        (-3, None, None, "0;(0);0"),
+    )
+    document = load_bytes(saved(book), "a.xlsx")
+    assert document.text == "Sheet\n\nOn blue\nOn an accent\nGrey\nText under a format of numbers\n0.00\n-3\n"
+    assert document.warnings == ()
+
+
+def test_white_letters_that_a_table_or_a_rule_may_colour_stay():
+    book = sheet_of(("Part", "FFFFFFFF", None, ""), ("Dock", None, None, ""), ("Ruled", "FFFFFFFF", None, ""))
+    book.active["A5"], book.active["A5"].font = "SECRET", Font(color="FFFFFFFF")
+    table = Table(displayName="T", ref="A1:A2", tableStyleInfo=TableStyleInfo(name="TableStyleMedium2", showRowStripes=True))
+    book.active.add_table(table)
+    rule = CellIsRule(operator="equal", formula=["1"], fill=PatternFill("solid", bgColor="FF000000"))
+    book.active.conditional_formatting.add("A3:A4", rule)
+    assert load_bytes(saved(book), "a.xlsx").text == "Sheet\n\nPart\nDock\nRuled\n"
+
+
+RTF_COLOURS = r"{\colortbl;\red255\green255\blue255;\red31\green56\blue100;\red254\green254\blue254;}"
+
+
+def rtf(body):
+    return load_bytes((r"{\rtf1\ansi" + RTF_COLOURS + body + "}").encode(), "a.rtf")
+
+
+def test_rtf_leaves_out_white_letters_with_nothing_dark_behind():
+    document = rtf(
+        r"\pard Shown. {\cf1 SECRET1}{\cf3 SECRET2}{\cf2\highlight2 SECRET3}\cf1 SECRET4\plain  Shown too.\par"
+        r"\trowd\cellx900\clcbpat1\cellx1900\pard\intbl {\cf1 SECRET5}Part\cell {\cf1 SECRET6}Price\cell\row"
+    )
+    assert document.text == "Shown. Shown too.\n\nPart | Price\n"
+    assert document.warnings == hidden_note(6 * 7)
+
+
+def test_rtf_keeps_white_letters_on_what_is_dark():
+    document = rtf(
+        r"\pard {\cf1\highlight2 Marked. }{\cf1\chcbpat2 Backed. }{\cf0 Automatic. }{\cf9 Unknown.}\par"
+        r"\pard\cbpat2 {\cf1 A dark paragraph.}\par"
+        r"\pard {\cf1\chshdng5000 A pattern.}\par"
+        r"\trowd\clcbpat2\cellx900\cellx1900\pard\intbl\cf1 Part\cell\cf0 Price\cell\row"
+        r"\pard\intbl\cf1 Dock\cell\row"
+    )
+    assert document.text == ("Marked. Backed. Automatic. Unknown.\n\nA dark paragraph.\n\nA pattern.\n\nPart | Price\nDock\n")
+    assert document.warnings == ()
