@@ -16,7 +16,7 @@ from pptx.util import Emu, Inches
 
 from ingest.loaders import load_bytes
 from ingest.loaders.colours import can_be_seen, read_colour
-from tests.unit.test_office_formats import hidden_note, saved
+from tests.unit.test_office_formats import hidden_note, odf, saved
 
 WHITE = SlideColour(255, 255, 255)
 
@@ -244,4 +244,53 @@ def test_rtf_keeps_white_letters_on_what_is_dark():
         r"\pard\intbl\cf1 Dock\cell\row"
     )
     assert document.text == ("Marked. Backed. Automatic. Unknown.\n\nA dark paragraph.\n\nA pattern.\n\nPart | Price\nDock\n")
+    assert document.warnings == ()
+
+
+def odf_style(name, family="text", parent="", inside="", **text):
+    """A style with properties of its text, such as `color`; `inside`: other properties."""
+    said = " ".join(f'fo:{key.replace("_", "-")}="{value}"' for key, value in text.items())
+    above = f' style:parent-style-name="{parent}"' if parent else ""
+    return (
+        f'<style:style style:name="{name}" style:family="{family}"{above}><style:text-properties {said}/>{inside}</style:style>'
+    )
+
+
+ODF_STYLES = (
+    odf_style("W", color="#ffffff")
+    + odf_style("C", parent="W")
+    + odf_style("M", parent="W", background_color="#000000")
+    + odf_style("P", "paragraph", color="#fefefe")
+    + odf_style("D", "paragraph", inside='<style:paragraph-properties fo:background-color="#202060"/>', color="#ffffff")
+    + odf_style("K", "table-cell", inside='<style:table-cell-properties fo:background-color="#202060"/>')
+    + odf_style("B", color="#000000")
+)
+
+
+@pytest.mark.parametrize("kind", ["text", "presentation"])
+def test_opendocument_leaves_out_white_letters_and_frames_beside_the_page(kind):
+    body = (
+        '<text:p>Shown.<text:span text:style-name="W">SECRET1</text:span>'
+        '<text:span text:style-name="C">SECRET2</text:span></text:p>'
+        '<text:p text:style-name="P">SECRET3<text:span text:style-name="B"> Black.</text:span></text:p>'
+        '<draw:frame svg:x="-20cm" svg:width="5cm" xmlns:svg="urn:s"><draw:text-box><text:p>SECRET4</text:p></draw:text-box>'
+        "</draw:frame>"
+        '<draw:frame svg:x="-1cm" svg:width="5cm" xmlns:svg="urn:s"><draw:text-box>'
+        "<text:p>Over the edge.</text:p></draw:text-box>"
+        "</draw:frame>"
+    )
+    document = load_bytes(odf(kind, f"<draw:page>{body}</draw:page>" if kind == "presentation" else body, ODF_STYLES), "a.odt")
+    assert document.text == "Shown.\n\nBlack.\n\nOver the edge.\n"
+    assert document.warnings == hidden_note(4 * 7)
+
+
+def test_opendocument_keeps_white_letters_on_what_is_dark():
+    body = (
+        '<text:p>Shown. <text:span text:style-name="M">Marked.</text:span></text:p>'
+        '<text:p text:style-name="D">A dark paragraph.</text:p>'
+        '<table:table><table:table-row><table:table-cell table:style-name="K"><text:p text:style-name="P">A dark cell.</text:p>'
+        "</table:table-cell></table:table-row></table:table>"
+    )
+    document = load_bytes(odf("text", body, ODF_STYLES), "a.odt")
+    assert document.text == "Shown. Marked.\n\nA dark paragraph.\n\nA dark cell.\n"
     assert document.warnings == ()
