@@ -1,7 +1,7 @@
 """DOCX: paragraphs, headings, lists and tables in reading order, as lines. The format has no fixed pages.
 
-Left out and counted: hidden text, text of no size, and white text with nothing behind it that is not white. Deleted text that
-is kept for tracking is no text of the document, inserted text is.
+Left out and counted: hidden text, text of no size, and letters in the colour of what is behind them. Deleted text that is kept
+for tracking is no text of the document, inserted text is.
 """
 
 import io
@@ -12,17 +12,15 @@ from typing import TYPE_CHECKING, Any
 from ingest.errors import LoadError
 from ingest.loaders import Loaded
 from ingest.loaders.builder import Builder
+from ingest.loaders.docx_look import Look
 from ingest.loaders.package import Package, attribute, refuse_entities
 
 if TYPE_CHECKING:
     from docx.document import Document
     from docx.table import Table
     from docx.text.paragraph import Paragraph
-    from docx.text.run import Run
 
-_UNREADABLE_SIZE = 12_700  # EMU: text one point high or less is not meant to be read
 _RUNS = ".//w:r[not(ancestor::w:del or ancestor::w:moveFrom or ancestor::w:r)]"  # a run in a run is of a text box
-_BACKED = "ancestor::w:tc or ancestor-or-self::*/w:rPr/w:shd or w:rPr/w:highlight or ancestor::w:p/w:pPr/w:shd"
 
 
 def load(data: bytes) -> Loaded:
@@ -64,10 +62,9 @@ class _Reader:
     def __init__(self, document: "Document", notes: dict[str, str]) -> None:
         self._notes = notes
         self.builder = Builder()
-        self._hidden_styles = _hidden_styles(document)
+        self._look = Look(document.styles.element, bool(document.element.xpath("w:background")))
         # Asked of each paragraph, python-docx searches all styles for the default one: seconds in a long document.
         self._style_names = {style.style_id: style.name or "" for style in document.styles}
-        self._has_background = bool(document.element.xpath("w:background"))
 
     def paragraph(self, paragraph: "Paragraph") -> None:
         """Write one paragraph, apart from what stands above it unless it is an item of a list."""
@@ -115,24 +112,10 @@ class _Reader:
 
         for element in paragraph._p.xpath(_RUNS):
             run = Run(element, paragraph)
-            if self._is_unseen(run, paragraph):
+            if self._look.is_unseen(element, paragraph._p):
                 self.builder.n_hidden += len(run.text)
             else:
                 yield run.text
-
-    def _is_unseen(self, run: "Run", paragraph: "Paragraph") -> bool:
-        properties = run._r.rPr
-        if properties is None:
-            return bool(self._hidden_styles) and _style_id(paragraph._p.pPr, "p") in self._hidden_styles
-        font = run.font
-        if font.hidden is not None:
-            return bool(font.hidden)
-        if {_style_id(properties, "r"), _style_id(paragraph._p.pPr, "p")} & self._hidden_styles:
-            return True
-        if font.size is not None and font.size <= _UNREADABLE_SIZE:
-            return True
-        is_white = font.color is not None and str(font.color.rgb) == "FFFFFF"
-        return is_white and not self._has_background and not run._r.xpath(_BACKED)
 
 
 def _style_id(properties: Any, kind: str) -> str:
@@ -149,18 +132,3 @@ def _footnotes(package: Package) -> dict[str, str]:
         attribute(note, "id"): " ".join("".join(text.text or "" for text in note.iter("{*}t")).split())
         for note in package.xml("word/footnotes.xml").iterfind("{*}footnote")
     }
-
-
-def _hidden_styles(document: "Document") -> set[str]:
-    """Ids of styles that hide their text; a style that says nothing is as the one it is based on."""
-    hidden = set()
-    for style in document.styles:
-        current: Any = style
-        for _ in range(20):  # a chain that runs in a circle is broken
-            font = getattr(current, "font", None)
-            if font is None or font.hidden is not None:
-                break
-            current = current.base_style
-        if font is not None and font.hidden:
-            hidden.add(style.style_id)
-    return hidden

@@ -63,7 +63,7 @@ class Look:
         return isinstance(letters, tuple) and isinstance(behind, tuple) and not can_be_seen(_rgb(letters), _rgb(behind))
 
     def _untold(self, element: "_Element", tag: str) -> object:
-        """What may lie behind without a style of the element saying it: other shapes, templates of tables, styles of columns."""
+        """What may lie behind without a style of the element saying it: other shapes, templates, styles of columns."""
         if tag == "page":
             return _UNTOLD if any(map(self._is_cover, element.iter(*_SHAPES))) else None
         if tag == "table-cell" and self._has_cell_defaults and not attribute(element, "style-name"):

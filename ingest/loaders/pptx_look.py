@@ -234,9 +234,9 @@ def _placeholder(shape: "_Element") -> "_Element | None":
 def _is_model(root: "_Element", model: "_Element", wanted: "_Element") -> bool:
     """Whether a placeholder of a template is what one of the slide is made from: layouts go by number, masters by kind."""
     if tag_of(root) == "sldLayout":
-        return model.get("idx", "0") == wanted.get("idx", "0")
+        return bool(model.get("idx", "0") == wanted.get("idx", "0"))
     one, other = (_PLACEHOLDERS_ALIKE.get(ph.get("type", ""), ph.get("type", "")) for ph in (model, wanted))
-    return one == other
+    return bool(one == other)
 
 
 def _said_fill(properties: "_Element | None") -> "_Element | None":

@@ -2,9 +2,12 @@
 
 import io
 
+import docx
 import openpyxl
 import pptx
 import pytest
+from docx.enum.style import WD_STYLE_TYPE
+from docx.shared import Pt, RGBColor
 from openpyxl.formatting.rule import CellIsRule
 from openpyxl.styles import Color, Font, PatternFill
 from openpyxl.worksheet.table import Table, TableStyleInfo
@@ -293,4 +296,57 @@ def test_opendocument_keeps_white_letters_on_what_is_dark():
     )
     document = load_bytes(odf("text", body, ODF_STYLES), "a.odt")
     assert document.text == "Shown. Marked.\n\nA dark paragraph.\n\nA dark cell.\n"
+    assert document.warnings == ()
+
+
+def shaded(properties, fill):
+    properties.append(properties.makeelement(qn("w:shd"), {qn("w:val"): "clear", qn("w:fill"): fill}))
+
+
+def word_style(file, name, kind, colour=None, base=None):
+    style = file.styles.add_style(name, kind)
+    style.base_style = base
+    if colour:
+        style.font.color.rgb = RGBColor.from_string(colour)
+    return style
+
+
+def test_docx_leaves_out_letters_in_the_colour_of_what_is_behind_by_styles_too():
+    file = docx.Document()
+    white = word_style(file, "White", WD_STYLE_TYPE.CHARACTER, "FFFFFF")
+    word_style(file, "Child", WD_STYLE_TYPE.CHARACTER, base=white)
+    word_style(file, "Pale", WD_STYLE_TYPE.PARAGRAPH, "FEFEFE")
+    gone = word_style(file, "Gone", WD_STYLE_TYPE.PARAGRAPH)
+    gone.font.hidden = True
+    tiny = word_style(file, "Tiny", WD_STYLE_TYPE.CHARACTER)
+    tiny.font.size = Pt(1)
+    paragraph = file.add_paragraph("Shown.")
+    for number, name in enumerate(("White", "Child", "Tiny"), start=1):
+        paragraph.add_run(f"SECRET{number}", style=name)
+    paragraph.add_run("SECRET4").font.color.rgb = RGBColor(0xFE, 0xFE, 0xFE)
+    file.add_paragraph("SECRET5", style="Pale")
+    file.add_paragraph("SECRET6", style="Gone").runs[0].bold = True
+    cell = file.add_table(1, 1).cell(0, 0)
+    cell.paragraphs[0].add_run("SECRET7", style="White")
+    document = load_bytes(saved(file), "a.docx")
+    assert document.text == "Shown.\n"
+    assert document.warnings == hidden_note(7 * 7)
+
+
+def test_docx_keeps_white_letters_on_what_is_dark_and_letters_of_an_automatic_colour():
+    file = docx.Document()
+    word_style(file, "White", WD_STYLE_TYPE.CHARACTER, "FFFFFF")
+    banner = word_style(file, "Banner", WD_STYLE_TYPE.PARAGRAPH, "FFFFFF")
+    shaded(banner.element.get_or_add_pPr(), "1F3864")
+    file.add_paragraph("A banner.", style="Banner")
+    shaded(file.add_paragraph().add_run("A run.", style="White")._r.get_or_add_rPr(), "1F3864")
+    black = file.add_paragraph().add_run("Black again.", style="White")
+    black.font.color.rgb = RGBColor(0, 0, 0)
+    plain = file.add_table(1, 1).cell(0, 0)
+    shaded(plain._tc.get_or_add_tcPr(), "1F3864")
+    plain.paragraphs[0].add_run("A dark cell.", style="White")
+    styled = file.add_table(1, 1, style="Medium Shading 1 Accent 1").cell(0, 0)
+    styled.paragraphs[0].add_run("A styled table.", style="White")
+    document = load_bytes(saved(file), "a.docx")
+    assert document.text.split("\n\n") == ["A banner.", "A run.", "Black again.", "A dark cell.", "A styled table.\n"]
     assert document.warnings == ()
