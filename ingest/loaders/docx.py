@@ -13,6 +13,7 @@ from ingest.errors import LoadError
 from ingest.loaders import Loaded
 from ingest.loaders.builder import Builder
 from ingest.loaders.docx_look import Look
+from ingest.loaders.long_tables import TableRow, write_inner_table
 from ingest.loaders.package import Package, attribute, refuse_entities
 
 if TYPE_CHECKING:
@@ -87,13 +88,18 @@ class _Reader:
 
     def table(self, table: "Table") -> None:
         """Write one line for each row, cells apart by ` | `; a merged cell is written once."""
+        rows = []
         for row in table.rows:
             seen: dict[int, str] = {}
+            cells = []
             for cell in row.cells:
-                if id(cell._tc) not in seen:
+                is_new = id(cell._tc) not in seen
+                if is_new:
                     seen[id(cell._tc)] = " ".join(" ".join(self._text(inner) for inner in cell.paragraphs).split())
+                cells.append(seen[id(cell._tc)] if is_new else "")
             if any(seen.values()):
-                self.builder.line(" | ".join(seen.values()))
+                rows.append(TableRow(" | ".join(seen.values()), cells))
+        write_inner_table(rows, self.builder, is_marked=bool(table._tbl.xpath("w:tr[1]/w:trPr/w:tblHeader")))
         self.builder.gap()
         self._write_notes(table._tbl)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ingest.errors import LoadError
 from ingest.loaders import Loaded
 from ingest.loaders.builder import Builder
+from ingest.loaders.long_tables import TableRow, write_inner_table
 from ingest.loaders.odf_look import GONE, Look, is_beside
 from ingest.loaders.package import Package, attribute, tag_of
 from ingest.loaders.tables import Row, collapse, write_sheet
@@ -79,8 +80,8 @@ class _Reader:
             self._sheet(element)
         elif tag == "table":
             self.builder.gap()
-            for row in self._rows(element):
-                self.builder.line(" | ".join(row.cells))
+            rows = [TableRow(" | ".join(row.cells), row.cells) for row in self._rows(element)]
+            write_inner_table(rows, self.builder, is_marked=element.find("{*}table-header-rows") is not None)
             self.builder.gap()
         elif tag in ("p", "h"):
             self._paragraph(element, "")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ingest.loaders import Loaded
 from ingest.loaders.builder import Builder
+from ingest.loaders.long_tables import TableRow, write_inner_table
 from ingest.loaders.package import Package, tag_of
 from ingest.loaders.pptx_look import Look
 
@@ -96,17 +97,28 @@ def _write_shape(shape: "_Element", look: Look, builder: Builder) -> None:
         builder.n_hidden += sum(map(len, _texts(shape)))
         return
     builder.gap()
-    for row in shape.iter("{*}tr"):
-        cells = [cell for cell in row.iterfind("{*}tc") if "1" not in (cell.get("hMerge"), cell.get("vMerge"))]
-        line = " | ".join(" ".join(filter(None, _paragraphs(cell, shape, cell, look, builder))) for cell in cells)
-        if line.strip(" |"):
-            builder.line(line)
+    _write_table(shape, look, builder)
     paragraphs = [text for text in _paragraphs(shape.find("{*}txBody"), shape, None, look, builder) if text]
     if _placeholder(shape) in _TITLES:
         builder.heading(1, " ".join(paragraphs))
         return
     for text in paragraphs:
         builder.line(f"- {text}" if _placeholder(shape) in ("body", "obj") and len(paragraphs) > 1 else text)
+
+
+def _write_table(shape: "_Element", look: Look, builder: Builder) -> None:
+    rows = []
+    for row in shape.iter("{*}tr"):
+        cells, shown = [], []
+        for cell in row.iterfind("{*}tc"):
+            is_merged = "1" in (cell.get("hMerge"), cell.get("vMerge"))
+            cells.append("" if is_merged else " ".join(filter(None, _paragraphs(cell, shape, cell, look, builder))))
+            if not is_merged:
+                shown.append(cells[-1])
+        if any(shown):
+            rows.append(TableRow(" | ".join(shown), cells))
+    has_header = any(style.get("firstRow") in ("1", "true") for style in shape.iter("{*}tblPr"))
+    write_inner_table(rows, builder, is_marked=has_header)
 
 
 def _paragraphs(

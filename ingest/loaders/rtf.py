@@ -14,6 +14,7 @@ from ingest.errors import LoadError
 from ingest.loaders import Loaded
 from ingest.loaders.builder import Builder
 from ingest.loaders.colours import WHITE, Colour, can_be_seen
+from ingest.loaders.long_tables import TableRow, write_inner_table
 
 _TOKEN = re.compile(
     r"\\(?P<word>[a-zA-Z]{1,32})(?P<number>-?\d{1,10})? ?|\\'(?P<hex>[0-9a-fA-F]{2})|\\(?P<symbol>[^a-zA-Z])"
@@ -92,7 +93,8 @@ class _Parser:
         self._cell_fills: list[Behind] = []  # of the row that was announced last
         self._cell_fill: Behind = ()
         self._page: Behind = (WHITE,)
-        self._row_end = -1  # where the last row of a table ended
+        self._rows: list[TableRow] = []
+        self._has_header = False
 
     def parse(self, text: str) -> Loaded:
         """Read all tokens in one pass."""
@@ -116,6 +118,7 @@ class _Parser:
                 self._symbol(match["symbol"])
         self._flush()
         self._end_paragraph()
+        self._end_table()
         info = {name: " ".join("".join(parts).split()) for name, parts in self._collected.items()}
         title = info.get("title", "")
         return self._builder.finish(title=title, metadata={"author": info.get("author", "")})
@@ -226,6 +229,8 @@ class _Parser:
             self._state = replace(self._state, shaded=())
         elif word in ("cbpat", "shading"):
             self._state = replace(self._state, shaded=self._fill(word, number, self._state.shaded))
+        elif word == "trhdr":
+            self._has_header |= not self._rows
         elif word == "trowd":
             self._cell_fills, self._cell_fill = [], ()
         elif word in ("clcbpat", "clshdng"):
@@ -289,6 +294,8 @@ class _Parser:
 
     def _end_paragraph(self) -> None:
         text = self._take()
+        if text and not self._cells:
+            self._end_table()
         if self._cells:  # a table that ends without its last mark
             self._cells.append(text)
             self._end_row()
@@ -304,6 +311,7 @@ class _Parser:
     def _write_notes(self) -> None:
         """Footnotes stand below the paragraph or row that they belong to."""
         if note := _joined(self._notes):
+            self._end_table()
             self._builder.gap()
             self._builder.line(note)
         self._notes.clear()
@@ -311,11 +319,15 @@ class _Parser:
     def _end_row(self) -> None:
         cells, self._cells = self._cells, []
         if any(cells):
-            if self._builder.position != self._row_end:
-                self._builder.gap()
-            self._builder.line(" | ".join(cells).strip())
-            self._row_end = self._builder.position
+            self._rows.append(TableRow(" | ".join(cells).strip(), cells))
         self._write_notes()
+
+    def _end_table(self) -> None:
+        """Write the rows collected so far."""
+        if self._rows:
+            self._builder.gap()
+            write_inner_table(self._rows, self._builder, is_marked=self._has_header)
+            self._rows, self._has_header = [], False
 
 
 def _joined(parts: list[str]) -> str:
