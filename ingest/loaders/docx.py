@@ -1,11 +1,11 @@
-"""DOCX: paragraphs, headings, lists and tables in reading order, as lines. The format has no fixed pages.
+"""DOCX: paragraphs, headings, lists and tables in reading order, as lines; then headers, footers and comments. No pages.
 
 Left out and counted: hidden text, text of no size, and letters in the colour of what is behind them. Deleted text that is kept
 for tracking is no text of the document, inserted text is.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from docx.text.paragraph import Paragraph
 
 _RUNS = ".//w:r[not(ancestor::w:del or ancestor::w:moveFrom or ancestor::w:r)]"  # a run in a run is of a text box
+
+_IN_CELL = ".//w:p[not(ancestor::w:r)]"  # those of a table in the cell too; a paragraph in a run is of a text box
 
 
 def load(data: bytes) -> Loaded:
@@ -46,6 +48,9 @@ def load(data: bytes) -> Loaded:
                 reader.table(block)
             else:
                 reader.paragraph(block)
+        reader.margins(document)
+        if "word/comments.xml" in package.names:
+            reader.comments(document)
     except (PackageNotFoundError, KeyError, ValueError, LxmlError) as error:
         raise LoadError(f"is no DOCX that can be read: {error}. Bring it back from a copy, or save it anew") from error
     about = document.core_properties
@@ -87,7 +92,9 @@ class _Reader:
         self._write_notes(paragraph._p)
 
     def table(self, table: "Table") -> None:
-        """Write one line for each row, cells apart by ` | `; a merged cell is written once."""
+        """Write one line for each row, cells apart by ` | `; a merged cell is written once, a table in it as its text."""
+        from docx.text.paragraph import Paragraph
+
         rows = []
         for row in table.rows:
             seen: dict[int, str] = {}
@@ -95,13 +102,44 @@ class _Reader:
             for cell in row.cells:
                 is_new = id(cell._tc) not in seen
                 if is_new:
-                    seen[id(cell._tc)] = " ".join(" ".join(self._text(inner) for inner in cell.paragraphs).split())
+                    inside = (Paragraph(inner, cell) for inner in cell._tc.xpath(_IN_CELL))
+                    seen[id(cell._tc)] = " ".join(" ".join(map(self._text, inside)).split())
                 cells.append(seen[id(cell._tc)] if is_new else "")
             if any(seen.values()):
                 rows.append(TableRow(" | ".join(seen.values()), cells))
         write_inner_table(rows, self.builder, is_marked=bool(table._tbl.xpath("w:tr[1]/w:trPr/w:tblHeader")))
         self.builder.gap()
         self._write_notes(table._tbl)
+
+    def margins(self, document: "Document") -> None:
+        """Write the headers and footers below the text, each line once however many pages and sections repeat it."""
+        from docx.text.paragraph import Paragraph
+
+        lines: dict[str, None] = {}
+        for section in document.sections:
+            parts = [section.header, section.footer]
+            if section.different_first_page_header_footer:
+                parts += [section.first_page_header, section.first_page_footer]
+            if document.settings.odd_and_even_pages_header_footer:
+                parts += [section.even_page_header, section.even_page_footer]
+            for part in parts:
+                if not part.is_linked_to_previous:
+                    inside = (Paragraph(inner, part) for inner in part._element.xpath(_IN_CELL))
+                    lines |= dict.fromkeys(map(self._text, inside))
+        self._write_apart(lines)
+
+    def comments(self, document: "Document") -> None:
+        """Write the comments below the text, each with who wrote it."""
+        for comment in document.comments:
+            text = " ".join(filter(None, map(self._text, comment.paragraphs)))
+            self._write_apart(
+                [f"Comment by {comment.author}: {text}" if comment.author else f"Comment: {text}"] if text else []
+            )
+
+    def _write_apart(self, lines: Iterable[str]) -> None:
+        self.builder.gap()
+        for line in filter(None, lines):
+            self.builder.line(line)
 
     def _write_notes(self, block: Any) -> None:
         """Write the footnotes of a paragraph or table below it."""

@@ -1,7 +1,7 @@
 """XLSX: each sheet is a page with its name as heading, each row a line that names its columns, values as Excel shows them.
 
 Left out and counted: hidden sheets, rows and columns, letters in the colour of their cell, values that their number format does
-not show. A formula counts as what it last gave; one that was never calculated is empty.
+not show. A formula counts as what it last gave; one that was never calculated is empty, with a warning.
 Sheets are read as a stream: openpyxl tells hidden rows only where it holds a whole sheet as objects, fifty times its size.
 """
 
@@ -32,11 +32,12 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?")
 _DIGITS = re.compile(r"[#0?][#0?,]*(?:\.([0#?]+))?")
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Book:
     strings: list[str]
     styles: list[Style]
     epoch: datetime
+    n_uncalculated: int = 0  # formulas without a value
 
 
 def load(data: bytes) -> Loaded:
@@ -68,6 +69,9 @@ def load(data: bytes) -> Loaded:
                 builder.page(f"sheet {name}")
                 builder.heading(1, name)
                 write_sheet(rows, builder)
+    if book.n_uncalculated:
+        what = f"formulas without a calculated value, read as empty cells: {book.n_uncalculated:,}"
+        builder.warnings.append(f"{what}. Open the file in a spreadsheet program and save it")
     properties = package.properties()
     return builder.finish(title=properties.pop("title"), whole_lines=True, metadata=properties)
 
@@ -121,6 +125,7 @@ def _cells(row: "_Element", book: _Book) -> tuple[list[str], set[int], set[int]]
         cells.extend([""] * (column + 1 - len(cells)))
         style, value = _style(element, book), (element.findtext(value_tag) or "").strip()
         cells[column] = _value(element, value, style.code, book)
+        book.n_uncalculated += not value and element.find(f"{value_tag[:-1]}f") is not None
         if style.is_unseen:
             unseen.add(column)
         is_number = element.get("t", "n") == "n"
