@@ -55,6 +55,10 @@ def _write_slide(package: Package, part: str, extent: tuple[int, int] | None, bu
     if slide.get("show") in ("0", "false"):
         builder.n_hidden += sum(len(text) for shape in [*shapes, *noted] for text in _texts(shape))
         return
+    if n_charts := len(list(slide.iter("{http://schemas.openxmlformats.org/drawingml/2006/chart}chart"))):
+        builder.warnings.append(
+            f"{part.rpartition('/')[2].removesuffix('.xml')}: charts whose figures were not read: {n_charts}"
+        )
     look = Look(package, part, slide, extent)
     shapes.sort(key=lambda shape: _placeholder(shape) not in _TITLES)  # stable: the rest keeps its order
     for shape in shapes:

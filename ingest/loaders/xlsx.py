@@ -64,6 +64,8 @@ def load(data: bytes) -> Loaded:
             name = sheet.get("name", "")
             data = package.read(target)
             areas = covered_areas(package, target, data)
+            if any(kind == "comments" for kind, _ in package.relations(target).values()):
+                builder.warnings.append(f"comments on cells of sheet {name} were not read")
             rows = list(_rows(data, book, areas, builder, sheet.get("state", "visible") != "visible"))
             if rows:
                 builder.page(f"sheet {name}")

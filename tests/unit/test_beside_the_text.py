@@ -2,6 +2,10 @@
 
 import docx
 import openpyxl
+import pptx
+from openpyxl.comments import Comment
+from pptx.chart.data import CategoryChartData
+from pptx.enum.chart import XL_CHART_TYPE
 
 from ingest.loaders import load_bytes
 from tests.unit.test_office_formats import saved
@@ -38,3 +42,18 @@ def test_formulas_that_were_never_calculated_are_said():
     book.active.append(["Sum", "=1+1", "=2+2"])
     (warning,) = load_bytes(saved(book), "a.xlsx").warnings
     assert "formulas without a calculated value, read as empty cells: 2." in warning
+
+
+def test_charts_and_comments_on_cells_that_are_not_read_are_said():
+    book = openpyxl.Workbook()
+    book.active["A1"] = "Sum"
+    book.active["A1"].comment = Comment("Estimated.", "Ann")
+    assert load_bytes(saved(book), "a.xlsx").warnings == ("comments on cells of sheet Sheet were not read",)
+    deck = pptx.Presentation()
+    slide = deck.slides.add_slide(deck.slide_layouts[5])
+    slide.shapes.title.text = "Sales"
+    figures = CategoryChartData()
+    figures.categories = ["North"]
+    figures.add_series("2026", (3,))
+    slide.shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, 0, 0, 99, 99, figures)
+    assert load_bytes(saved(deck), "a.pptx").warnings == ("slide1: charts whose figures were not read: 1",)
