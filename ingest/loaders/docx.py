@@ -1,28 +1,29 @@
-"""DOCX: paragraphs, headings, lists and tables in reading order, as lines. The format has no fixed pages.
+"""DOCX: paragraphs, headings, lists and tables in reading order, as lines; then headers, footers and comments. No pages.
 
-Left out and counted: hidden text, text of no size, and white text with nothing behind it that is not white. Deleted text that
-is kept for tracking is no text of the document, inserted text is.
+Left out and counted: hidden text, text of no size, and letters in the colour of what is behind them. Deleted text that is kept
+for tracking is no text of the document, inserted text is.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ingest.errors import LoadError
 from ingest.loaders import Loaded
 from ingest.loaders.builder import Builder
+from ingest.loaders.docx_look import Look
+from ingest.loaders.long_tables import TableRow, write_inner_table
 from ingest.loaders.package import Package, attribute, refuse_entities
 
 if TYPE_CHECKING:
     from docx.document import Document
     from docx.table import Table
     from docx.text.paragraph import Paragraph
-    from docx.text.run import Run
 
-_UNREADABLE_SIZE = 12_700  # EMU: text one point high or less is not meant to be read
 _RUNS = ".//w:r[not(ancestor::w:del or ancestor::w:moveFrom or ancestor::w:r)]"  # a run in a run is of a text box
-_BACKED = "ancestor::w:tc or ancestor-or-self::*/w:rPr/w:shd or w:rPr/w:highlight or ancestor::w:p/w:pPr/w:shd"
+
+_IN_CELL = ".//w:p[not(ancestor::w:r)]"  # those of a table in the cell too; a paragraph in a run is of a text box
 
 
 def load(data: bytes) -> Loaded:
@@ -47,6 +48,9 @@ def load(data: bytes) -> Loaded:
                 reader.table(block)
             else:
                 reader.paragraph(block)
+        reader.margins(document)
+        if "word/comments.xml" in package.names:
+            reader.comments(document)
     except (PackageNotFoundError, KeyError, ValueError, LxmlError) as error:
         raise LoadError(f"is no DOCX that can be read: {error}. Bring it back from a copy, or save it anew") from error
     about = document.core_properties
@@ -64,10 +68,9 @@ class _Reader:
     def __init__(self, document: "Document", notes: dict[str, str]) -> None:
         self._notes = notes
         self.builder = Builder()
-        self._hidden_styles = _hidden_styles(document)
+        self._look = Look(document.styles.element, bool(document.element.xpath("w:background")))
         # Asked of each paragraph, python-docx searches all styles for the default one: seconds in a long document.
         self._style_names = {style.style_id: style.name or "" for style in document.styles}
-        self._has_background = bool(document.element.xpath("w:background"))
 
     def paragraph(self, paragraph: "Paragraph") -> None:
         """Write one paragraph, apart from what stands above it unless it is an item of a list."""
@@ -89,16 +92,54 @@ class _Reader:
         self._write_notes(paragraph._p)
 
     def table(self, table: "Table") -> None:
-        """Write one line for each row, cells apart by ` | `; a merged cell is written once."""
+        """Write one line for each row, cells apart by ` | `; a merged cell is written once, a table in it as its text."""
+        from docx.text.paragraph import Paragraph
+
+        rows = []
         for row in table.rows:
             seen: dict[int, str] = {}
+            cells = []
             for cell in row.cells:
-                if id(cell._tc) not in seen:
-                    seen[id(cell._tc)] = " ".join(" ".join(self._text(inner) for inner in cell.paragraphs).split())
+                is_new = id(cell._tc) not in seen
+                if is_new:
+                    inside = (Paragraph(inner, cell) for inner in cell._tc.xpath(_IN_CELL))
+                    seen[id(cell._tc)] = " ".join(" ".join(map(self._text, inside)).split())
+                cells.append(seen[id(cell._tc)] if is_new else "")
             if any(seen.values()):
-                self.builder.line(" | ".join(seen.values()))
+                rows.append(TableRow(" | ".join(seen.values()), cells))
+        write_inner_table(rows, self.builder, is_marked=bool(table._tbl.xpath("w:tr[1]/w:trPr/w:tblHeader")))
         self.builder.gap()
         self._write_notes(table._tbl)
+
+    def margins(self, document: "Document") -> None:
+        """Write the headers and footers below the text, each line once however many pages and sections repeat it."""
+        from docx.text.paragraph import Paragraph
+
+        lines: dict[str, None] = {}
+        for section in document.sections:
+            parts = [section.header, section.footer]
+            if section.different_first_page_header_footer:
+                parts += [section.first_page_header, section.first_page_footer]
+            if document.settings.odd_and_even_pages_header_footer:
+                parts += [section.even_page_header, section.even_page_footer]
+            for part in parts:
+                if not part.is_linked_to_previous:
+                    inside = (Paragraph(inner, part) for inner in part._element.xpath(_IN_CELL))
+                    lines |= dict.fromkeys(map(self._text, inside))
+        self._write_apart(lines)
+
+    def comments(self, document: "Document") -> None:
+        """Write the comments below the text, each with who wrote it."""
+        for comment in document.comments:
+            text = " ".join(filter(None, map(self._text, comment.paragraphs)))
+            self._write_apart(
+                [f"Comment by {comment.author}: {text}" if comment.author else f"Comment: {text}"] if text else []
+            )
+
+    def _write_apart(self, lines: Iterable[str]) -> None:
+        self.builder.gap()
+        for line in filter(None, lines):
+            self.builder.line(line)
 
     def _write_notes(self, block: Any) -> None:
         """Write the footnotes of a paragraph or table below it."""
@@ -115,24 +156,10 @@ class _Reader:
 
         for element in paragraph._p.xpath(_RUNS):
             run = Run(element, paragraph)
-            if self._is_unseen(run, paragraph):
+            if self._look.is_unseen(element, paragraph._p):
                 self.builder.n_hidden += len(run.text)
             else:
                 yield run.text
-
-    def _is_unseen(self, run: "Run", paragraph: "Paragraph") -> bool:
-        properties = run._r.rPr
-        if properties is None:
-            return bool(self._hidden_styles) and _style_id(paragraph._p.pPr, "p") in self._hidden_styles
-        font = run.font
-        if font.hidden is not None:
-            return bool(font.hidden)
-        if {_style_id(properties, "r"), _style_id(paragraph._p.pPr, "p")} & self._hidden_styles:
-            return True
-        if font.size is not None and font.size <= _UNREADABLE_SIZE:
-            return True
-        is_white = font.color is not None and str(font.color.rgb) == "FFFFFF"
-        return is_white and not self._has_background and not run._r.xpath(_BACKED)
 
 
 def _style_id(properties: Any, kind: str) -> str:
@@ -149,18 +176,3 @@ def _footnotes(package: Package) -> dict[str, str]:
         attribute(note, "id"): " ".join("".join(text.text or "" for text in note.iter("{*}t")).split())
         for note in package.xml("word/footnotes.xml").iterfind("{*}footnote")
     }
-
-
-def _hidden_styles(document: "Document") -> set[str]:
-    """Ids of styles that hide their text; a style that says nothing is as the one it is based on."""
-    hidden = set()
-    for style in document.styles:
-        current: Any = style
-        for _ in range(20):  # a chain that runs in a circle is broken
-            font = getattr(current, "font", None)
-            if font is None or font.hidden is not None:
-                break
-            current = current.base_style
-        if font is not None and font.hidden:
-            hidden.add(style.style_id)
-    return hidden

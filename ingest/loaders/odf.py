@@ -1,6 +1,7 @@
 """OpenDocument: ODT as paragraphs, headings, lists and tables; ODS with a sheet as page; ODP with a slide as page.
 
-Left out and counted: hidden text, sections, sheets, rows, columns and slides. Comments and deleted text that is kept for
+Left out and counted: hidden text, sections, sheets, rows, columns and slides, frames beside the page, letters in the colour of
+what is behind them. Comments and deleted text that is kept for
 tracking are no text of the document.
 """
 
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 from ingest.errors import LoadError
 from ingest.loaders import Loaded
 from ingest.loaders.builder import Builder
+from ingest.loaders.long_tables import TableRow, write_inner_table
+from ingest.loaders.odf_look import GONE, Look, is_beside
 from ingest.loaders.package import Package, attribute, tag_of
 from ingest.loaders.tables import Row, collapse, write_sheet
 
@@ -20,8 +23,6 @@ if TYPE_CHECKING:
 _MAX_REPEATED = {"rows": 10_000, "columns": 256}
 _MAX_COLUMNS = 16_384
 _UNREAD = frozenset(("annotation", "tracked-changes", "note-citation", "forms", "shapes", "ruby-text", "settings"))
-_GONE = ("hidden", "none", "false", "collapse", "filter")
-_MIN_POINTS = 1.0
 
 
 def load(data: bytes) -> Loaded:
@@ -34,7 +35,7 @@ def load(data: bytes) -> Loaded:
         raise LoadError("is protected by a password. Save a copy without one")
     content = package.xml("content.xml")
     styles = [package.xml("styles.xml")] if "styles.xml" in package.names else []
-    reader = _Reader(_hidden_styles([*styles, content]))
+    reader = _Reader(Look([*styles, content]))
     body = next((element for element in content.iterfind("{*}body/*") if tag_of(element)), None)
     if body is None:
         raise LoadError("is no OpenDocument that can be read: it has no body. Save it anew")
@@ -54,49 +55,12 @@ def _metadata(package: Package) -> dict[str, str]:
     }
 
 
-def _hidden_styles(roots: list["_Element"]) -> set[str]:
-    """Names of styles whose text, sheet or slide is not shown; a style that says nothing is as its parent."""
-    own: dict[str, bool | None] = {}
-    parents: dict[str, str] = {}
-    for root in roots:
-        for style in root.iter("{*}style"):
-            name = attribute(style, "name")
-            parents[name] = attribute(style, "parent-style-name")
-            own[name] = _is_hiding(style)
-    hidden = set()
-    for name in own:
-        current, steps = name, 0
-        while own.get(current) is None and parents.get(current) and steps < 20:
-            current, steps = parents[current], steps + 1
-        if own.get(current):
-            hidden.add(name)
-    return hidden
-
-
-def _is_hiding(style: "_Element") -> bool | None:
-    said = None
-    for properties in style:
-        kind = tag_of(properties)
-        if kind in ("text-properties", "table-properties") and (display := attribute(properties, "display")):
-            said = display in _GONE
-        if kind == "text-properties":
-            size = attribute(properties, "font-size")
-            if size.endswith("pt") and float(size[:-2]) <= _MIN_POINTS:
-                return True
-            colour, behind = attribute(properties, "color"), attribute(properties, "background-color")
-            if colour and colour.lower() == behind.lower():
-                return True
-        if kind == "drawing-page-properties" and (visibility := attribute(properties, "visibility")):
-            said = visibility in _GONE
-    return said
-
-
 class _Reader:
     """Walks a body and writes what a reader sees of it."""
 
-    def __init__(self, hidden: set[str]) -> None:
+    def __init__(self, look: Look) -> None:
         self.builder = Builder()
-        self._hidden = hidden
+        self._look = look
         self._slides = 0
 
     def blocks(self, parent: "_Element") -> None:
@@ -116,8 +80,8 @@ class _Reader:
             self._sheet(element)
         elif tag == "table":
             self.builder.gap()
-            for row in self._rows(element):
-                self.builder.line(" | ".join(row.cells))
+            rows = [TableRow(" | ".join(row.cells), row.cells) for row in self._rows(element)]
+            write_inner_table(rows, self.builder, is_marked=element.find("{*}table-header-rows") is not None)
             self.builder.gap()
         elif tag in ("p", "h"):
             self._paragraph(element, "")
@@ -131,7 +95,7 @@ class _Reader:
     def _slide(self, page: "_Element") -> None:
         self._slides += 1
         self.builder.page(f"slide {self._slides}")  # one that stays empty is dropped, its number is not
-        if attribute(page, "style-name") in self._hidden:
+        if attribute(page, "style-name") in self._look.hidden:
             self._leave_out(page)
         else:
             self.blocks(page)
@@ -169,14 +133,14 @@ class _Reader:
         column = 0
         for element in _inside(table, "table-column"):
             n = min(_repeated(element, "columns"), _MAX_COLUMNS)
-            if attribute(element, "visibility") in _GONE:
+            if attribute(element, "visibility") in GONE:
                 hidden.update(range(column, column + n))
             column = min(column + n, _MAX_COLUMNS)
         number = 1
         for element in _inside(table, "table-row"):
             cells = self._cells(element)
             n = _repeated(element, "rows")
-            is_hidden = attribute(element, "visibility") in _GONE
+            is_hidden = attribute(element, "visibility") in GONE
             for index, cell in enumerate(cells):
                 if is_hidden or index in hidden:
                     self.builder.n_hidden += len(cell)
@@ -226,7 +190,8 @@ class _Reader:
         return " ".join("".join(self._strings(paragraph, below)).split()), below
 
     def _strings(self, element: "_Element", below: list["_Element"]) -> Iterator[str]:
-        yield element.text or ""
+        is_unseen = self._look.is_unseen(element)
+        yield self._seen(element.text, is_unseen)
         for child in element:
             tag = tag_of(child)
             if tag in ("s", "tab", "line-break"):
@@ -238,13 +203,19 @@ class _Reader:
                     self._leave_out(child)
                 else:
                     yield from self._strings(child, below)
-            yield child.tail or ""
+            yield self._seen(child.tail, is_unseen)
+
+    def _seen(self, text: str | None, is_unseen: bool) -> str:
+        if is_unseen and text:
+            self.builder.n_hidden += len(" ".join(text.split()))
+        return "" if is_unseen else text or ""
 
     def _is_hidden(self, element: "_Element") -> bool:
         return (
-            attribute(element, "style-name") in self._hidden
+            attribute(element, "style-name") in self._look.hidden
             or tag_of(element) in ("hidden-text", "hidden-paragraph")
-            or attribute(element, "display") in _GONE
+            or attribute(element, "display") in GONE
+            or is_beside(element)
         )
 
     def _leave_out(self, element: "_Element") -> None:

@@ -1,7 +1,7 @@
 """PPTX: each slide is a page with its title as heading, then its shapes in their order, tables as rows, then its notes.
 
-Left out and counted: hidden slides and shapes, text of no size, and text in the colour of what is behind it where both are
-written out in the slide. Slide numbers, dates and footers that repeat are no text of a slide.
+Left out and counted: hidden slides and shapes, shapes beside the slide, text of no size, and text in the colour of what is
+behind it. Slide numbers, dates and footers that repeat are no text of a slide.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from ingest.loaders import Loaded
 from ingest.loaders.builder import Builder
+from ingest.loaders.long_tables import TableRow, write_inner_table
 from ingest.loaders.package import Package, tag_of
+from ingest.loaders.pptx_look import Look
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -27,11 +29,14 @@ def load(data: bytes) -> Loaded:
     package = Package(data, "PPTX")
     main = next((target for kind, target in package.relations("").values() if kind == "officeDocument"), "ppt/presentation.xml")
     relations = package.relations(main)
+    presentation = package.xml(main)
+    size = presentation.find("{*}sldSz")
+    extent = None if size is None else (int(size.get("cx", "0")), int(size.get("cy", "0")))
     builder = Builder()
-    for number, reference in enumerate(package.xml(main).iterfind("{*}sldIdLst/{*}sldId"), start=1):
+    for number, reference in enumerate(presentation.iterfind("{*}sldIdLst/{*}sldId"), start=1):
         _, part = relations[_relation(reference)]
         builder.page(f"slide {number}")
-        _write_slide(package, part, builder)
+        _write_slide(package, part, extent, builder)
     properties = package.properties()
     return builder.finish(title=properties.pop("title"), metadata=properties)
 
@@ -41,20 +46,28 @@ def _relation(element: "_Element") -> str:
     return next(str(value) for name, value in element.attrib.items() if name.startswith("{") and name.endswith("}id"))
 
 
-def _write_slide(package: Package, part: str, builder: Builder) -> None:
+def _write_slide(package: Package, part: str, extent: tuple[int, int] | None, builder: Builder) -> None:
     slide = package.xml(part)
     notes = next((target for kind, target in package.relations(part).values() if kind == "notesSlide"), "")
     shapes = list(_shapes(slide))
-    if notes in package.names:
-        shapes += [shape for shape in _shapes(package.xml(notes)) if _placeholder(shape) == "body"]
+    page = package.xml(notes) if notes in package.names else None
+    noted = [] if page is None else [shape for shape in _shapes(page) if _placeholder(shape) == "body"]
     if slide.get("show") in ("0", "false"):
-        builder.n_hidden += sum(len(text) for shape in shapes for text in _texts(shape))
+        builder.n_hidden += sum(len(text) for shape in [*shapes, *noted] for text in _texts(shape))
         return
-    behind = _fill(slide.find("{*}cSld/{*}bg/{*}bgPr"))
+    if n_charts := len(list(slide.iter("{http://schemas.openxmlformats.org/drawingml/2006/chart}chart"))):
+        builder.warnings.append(
+            f"{part.rpartition('/')[2].removesuffix('.xml')}: charts whose figures were not read: {n_charts}"
+        )
+    look = Look(package, part, slide, extent)
     shapes.sort(key=lambda shape: _placeholder(shape) not in _TITLES)  # stable: the rest keeps its order
     for shape in shapes:
         if _placeholder(shape) not in _REPEATED:
-            _write_shape(shape, behind, builder)
+            _write_shape(shape, look, builder)
+    if page is not None:
+        look = Look(package, notes, page, None)
+        for shape in noted:
+            _write_shape(shape, look, builder)
 
 
 def _shapes(slide: "_Element") -> Iterator["_Element"]:
@@ -83,18 +96,13 @@ def _texts(shape: "_Element") -> Iterator[str]:
     return (text.text or "" for text in shape.iter("{*}t"))
 
 
-def _write_shape(shape: "_Element", behind: str, builder: Builder) -> None:
-    if _is_hidden(shape):
+def _write_shape(shape: "_Element", look: Look, builder: Builder) -> None:
+    if _is_hidden(shape) or look.is_off(shape):
         builder.n_hidden += sum(map(len, _texts(shape)))
         return
-    behind = _fill(shape.find("{*}spPr")) or behind
     builder.gap()
-    for row in shape.iter("{*}tr"):
-        cells = [cell for cell in row.iterfind("{*}tc") if "1" not in (cell.get("hMerge"), cell.get("vMerge"))]
-        line = " | ".join(" ".join(filter(None, _paragraphs(cell, "", builder))) for cell in cells)
-        if line.strip(" |"):
-            builder.line(line)
-    paragraphs = [text for text in _paragraphs(shape.find("{*}txBody"), behind, builder) if text]
+    _write_table(shape, look, builder)
+    paragraphs = [text for text in _paragraphs(shape.find("{*}txBody"), shape, None, look, builder) if text]
     if _placeholder(shape) in _TITLES:
         builder.heading(1, " ".join(paragraphs))
         return
@@ -102,7 +110,24 @@ def _write_shape(shape: "_Element", behind: str, builder: Builder) -> None:
         builder.line(f"- {text}" if _placeholder(shape) in ("body", "obj") and len(paragraphs) > 1 else text)
 
 
-def _paragraphs(body: "_Element | None", behind: str, builder: Builder) -> Iterator[str]:
+def _write_table(shape: "_Element", look: Look, builder: Builder) -> None:
+    rows = []
+    for row in shape.iter("{*}tr"):
+        cells, shown = [], []
+        for cell in row.iterfind("{*}tc"):
+            is_merged = "1" in (cell.get("hMerge"), cell.get("vMerge"))
+            cells.append("" if is_merged else " ".join(filter(None, _paragraphs(cell, shape, cell, look, builder))))
+            if not is_merged:
+                shown.append(cells[-1])
+        if any(shown):
+            rows.append(TableRow(" | ".join(shown), cells))
+    has_header = any(style.get("firstRow") in ("1", "true") for style in shape.iter("{*}tblPr"))
+    write_inner_table(rows, builder, is_marked=has_header)
+
+
+def _paragraphs(
+    body: "_Element | None", shape: "_Element", cell: "_Element | None", look: Look, builder: Builder
+) -> Iterator[str]:
     for paragraph in () if body is None else body.iter("{*}p"):
         parts = []
         for run in paragraph:
@@ -110,20 +135,13 @@ def _paragraphs(body: "_Element | None", behind: str, builder: Builder) -> Itera
                 parts.append(" ")
             elif tag_of(run) in ("r", "fld"):
                 text = "".join(_texts(run))
-                if _is_unreadable(run.find("{*}rPr"), behind):
+                if _is_tiny(run) or look.hides(run, paragraph, shape, cell):
                     builder.n_hidden += len(text)
                 else:
                     parts.append(text)
         yield " ".join("".join(parts).split())
 
 
-def _is_unreadable(style: "_Element | None", behind: str) -> bool:
-    if style is None:
-        return False
-    return int(style.get("sz", "1800")) <= _UNREADABLE_SIZE or (bool(behind) and _fill(style) == behind)
-
-
-def _fill(properties: "_Element | None") -> str:
-    """Colour that fills a shape, a page or letters, as six hexadecimal digits; empty where it is not written out."""
-    colour = None if properties is None else properties.find("{*}solidFill/{*}srgbClr")
-    return "" if colour is None else colour.get("val", "").upper()
+def _is_tiny(run: "_Element") -> bool:
+    style = run.find("{*}rPr")
+    return style is not None and int(style.get("sz", "1800")) <= _UNREADABLE_SIZE

@@ -1,4 +1,6 @@
-"""RTF: paragraphs, headings, list items and tables as lines. Hidden and deleted text is left out and counted.
+"""RTF: paragraphs, headings, list items and tables as lines.
+
+Left out and counted: hidden and deleted text, text of no size, and letters in the colour of what is behind them.
 
 Source of the control words: Rich Text Format Specification 1.9.1. A parser of its own, because what can be installed gives
 neither headings nor hidden text.
@@ -11,6 +13,8 @@ from dataclasses import dataclass, replace
 from ingest.errors import LoadError
 from ingest.loaders import Loaded
 from ingest.loaders.builder import Builder
+from ingest.loaders.colours import WHITE, Colour, can_be_seen
+from ingest.loaders.long_tables import TableRow, write_inner_table
 
 _TOKEN = re.compile(
     r"\\(?P<word>[a-zA-Z]{1,32})(?P<number>-?\d{1,10})? ?|\\'(?P<hex>[0-9a-fA-F]{2})|\\(?P<symbol>[^a-zA-Z])"
@@ -19,7 +23,7 @@ _TOKEN = re.compile(
 )
 # Groups whose content is no text of the document.
 _UNREAD = frozenset(
-    """fonttbl colortbl stylesheet info pict object objdata header headerl headerr headerf footer footerl footerr footerf
+    """fonttbl stylesheet info pict object objdata header headerl headerr headerf footer footerl footerr footerf
     annotation atnauthor atnid fldinst themedata colorschememapping datastore latentstyles listtable listoverridetable rsidtbl
     generator xmlnstbl mmathpr pgdsctbl bkmkstart bkmkend nonshppict listtext pntext pntxta pntxtb revtbl filetbl""".split()
 )
@@ -34,6 +38,10 @@ _CHARSETS = {
     162: "cp1254", 163: "cp1258", 177: "cp1255", 178: "cp1256", 186: "cp1257", 204: "cp1251", 222: "cp874", 238: "cp1250",
 }  # fmt: skip
 _UNREADABLE_SIZE = 2  # half points
+_MARKED = ("highlight", "chcbpat", "cb")  # what colours the place of the letters alone
+_PATTERNS = ("chshdng", "shading", "clshdng")  # shares of a second colour: what comes of it is not worked out
+
+Behind = tuple[Colour | None, ...]  # empty where nothing is said, (None,) for a colour that cannot be told
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,9 @@ class _State:
     is_hidden: bool = False
     is_deleted: bool = False
     size: int = 24
+    letters: Colour | None = None  # None is automatic: what can be seen
+    marked: Behind = ()
+    shaded: Behind = ()  # the paragraph
     encoding: str = ""
     skip: int = 1  # characters that stand in for a Unicode one
 
@@ -77,7 +88,13 @@ class _Parser:
         self._is_item = False
         self._in_table = False
         self._to_skip = 0
-        self._row_end = -1  # where the last row of a table ended
+        self._colours: list[Colour | None] = []
+        self._mixed: dict[str, int] = {}  # the entry of the table of colours that is being read
+        self._cell_fills: list[Behind] = []  # of the row that was announced last
+        self._cell_fill: Behind = ()
+        self._page: Behind = (WHITE,)
+        self._rows: list[TableRow] = []
+        self._has_header = False
 
     def parse(self, text: str) -> Loaded:
         """Read all tokens in one pass."""
@@ -101,6 +118,7 @@ class _Parser:
                 self._symbol(match["symbol"])
         self._flush()
         self._end_paragraph()
+        self._end_table()
         info = {name: " ".join("".join(parts).split()) for name, parts in self._collected.items()}
         title = info.get("title", "")
         return self._builder.finish(title=title, metadata={"author": info.get("author", "")})
@@ -127,6 +145,8 @@ class _Parser:
     def _word(self, word: str, number: int | None) -> None:
         state = self._state
         if state.target == "maybe" and word != "footnote":
+            if word == "background":
+                self._page = (None,)
             self._state = replace(state, target="unread")
             return
         if word == "u" and number is not None:
@@ -138,6 +158,9 @@ class _Parser:
             self._state = replace(state, target=word)
         elif word == "footnote":
             self._state = replace(state, target="footnote")
+        elif word == "colortbl" or state.target == "colortbl":
+            self._state = replace(state, target="colortbl")
+            self._mixed |= {word: number or 0} if word in ("red", "green", "blue") else {}
         elif word in _UNREAD:
             if word in ("listtext", "pntext") and state.target == "body":
                 self._is_item = True
@@ -151,7 +174,7 @@ class _Parser:
         elif word == "f":
             self._font = number or 0
             self._state = replace(state, encoding=self._fonts.get(self._font, ""))
-        elif word in ("v", "deleted", "fs", "plain"):
+        elif word in ("v", "deleted", "fs", "plain", "cf", "chshdng", *_MARKED):
             self._characters(word, number)
         else:
             self._paragraph(word, number)
@@ -165,8 +188,31 @@ class _Parser:
             self._state = replace(self._state, is_deleted=is_on)
         elif word == "fs":
             self._state = replace(self._state, size=number or 0)
+        elif word == "cf":
+            self._state = replace(self._state, letters=self._colour(number))
+        elif word in _MARKED or word in _PATTERNS:
+            self._state = replace(self._state, marked=self._fill(word, number, self._state.marked))
         else:
-            self._state = replace(self._state, is_hidden=False, is_deleted=False, size=24)
+            self._state = replace(self._state, is_hidden=False, is_deleted=False, size=24, letters=None, marked=())
+
+    def _colour(self, number: int | None) -> Colour | None:
+        return self._colours[number] if number is not None and 0 <= number < len(self._colours) else None
+
+    def _fill(self, word: str, number: int | None, known: Behind) -> Behind:
+        """What is behind after a word for a colour or a pattern; 0 takes nothing away that another word gave."""
+        if not number:
+            return () if word == "highlight" else known
+        return (None,) if word in _PATTERNS else (self._colour(number),)
+
+    def _is_unseen(self) -> bool:
+        """True where letters cannot be told from what is behind: mark, paragraph, cell or page, whichever is nearest."""
+        state = self._state
+        cell: Behind = ()
+        if self._in_table:
+            place = len(self._cells)
+            cell = self._cell_fills[place] if place < len(self._cell_fills) else (None,)
+        behind = state.marked or state.shaded or cell or self._page
+        return not can_be_seen(state.letters, behind[0])
 
     def _paragraph(self, word: str, number: int | None) -> None:
         """Properties and ends of paragraphs, cells and rows; styles are announced by the same words."""
@@ -180,6 +226,18 @@ class _Parser:
             return
         elif word == "pard":
             self._level, self._is_item, self._in_table = 0, False, False
+            self._state = replace(self._state, shaded=())
+        elif word in ("cbpat", "shading"):
+            self._state = replace(self._state, shaded=self._fill(word, number, self._state.shaded))
+        elif word == "trhdr":
+            self._has_header |= not self._rows
+        elif word == "trowd":
+            self._cell_fills, self._cell_fill = [], ()
+        elif word in ("clcbpat", "clshdng"):
+            self._cell_fill = self._fill(word, number, self._cell_fill)
+        elif word == "cellx":
+            self._cell_fills.append(self._cell_fill)
+            self._cell_fill = ()
         elif word == "s":
             self._level = self._heading_styles.get(number or 0, 0)
         elif word == "outlinelevel":
@@ -210,10 +268,15 @@ class _Parser:
     def _put(self, text: str) -> None:
         state = self._state
         if state.target in ("body", "footnote"):
-            if state.is_hidden or state.is_deleted or state.size <= _UNREADABLE_SIZE:
+            if state.is_hidden or state.is_deleted or state.size <= _UNREADABLE_SIZE or self._is_unseen():
                 self._builder.n_hidden += len(text)
             else:
                 (self._line if state.target == "body" else self._notes).append(text)
+        elif state.target == "colortbl":
+            for _ in range(text.count(";")):
+                mixed = [min(255, max(0, self._mixed.get(name, 0))) for name in ("red", "green", "blue")]
+                self._colours.append((mixed[0], mixed[1], mixed[2]) if self._mixed else None)
+                self._mixed.clear()
         elif state.target in ("title", "author", "style"):
             self._collected.setdefault(state.target, []).append(text)
 
@@ -231,6 +294,8 @@ class _Parser:
 
     def _end_paragraph(self) -> None:
         text = self._take()
+        if text and not self._cells:
+            self._end_table()
         if self._cells:  # a table that ends without its last mark
             self._cells.append(text)
             self._end_row()
@@ -246,6 +311,7 @@ class _Parser:
     def _write_notes(self) -> None:
         """Footnotes stand below the paragraph or row that they belong to."""
         if note := _joined(self._notes):
+            self._end_table()
             self._builder.gap()
             self._builder.line(note)
         self._notes.clear()
@@ -253,11 +319,15 @@ class _Parser:
     def _end_row(self) -> None:
         cells, self._cells = self._cells, []
         if any(cells):
-            if self._builder.position != self._row_end:
-                self._builder.gap()
-            self._builder.line(" | ".join(cells).strip())
-            self._row_end = self._builder.position
+            self._rows.append(TableRow(" | ".join(cells).strip(), cells))
         self._write_notes()
+
+    def _end_table(self) -> None:
+        """Write the rows collected so far."""
+        if self._rows:
+            self._builder.gap()
+            write_inner_table(self._rows, self._builder, is_marked=self._has_header)
+            self._rows, self._has_header = [], False
 
 
 def _joined(parts: list[str]) -> str:

@@ -1,6 +1,7 @@
 """XLSX: each sheet is a page with its name as heading, each row a line that names its columns, values as Excel shows them.
 
-Hidden sheets, rows and columns are left out. A formula counts as what it last gave; one that was never calculated is empty.
+Left out and counted: hidden sheets, rows and columns, letters in the colour of their cell, values that their number format does
+not show. A formula counts as what it last gave; one that was never calculated is empty, with a warning.
 Sheets are read as a stream: openpyxl tells hidden rows only where it holds a whole sheet as objects, fifty times its size.
 """
 
@@ -17,18 +18,13 @@ from ingest.loaders import Loaded
 from ingest.loaders.builder import Builder
 from ingest.loaders.package import Package, attribute, stream_xml, tag_of
 from ingest.loaders.tables import Row, collapse, write_sheet
+from ingest.loaders.xlsx_look import Area, Style, column_number, covered_areas, is_covered, read_styles
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
 _REFERENCE = re.compile(r"([A-Z]{1,3})\d*")
 _MAX_COLUMNS = 16_384
-# Formats that have a number and no code in the file. Source: ECMA-376 part 1, 18.8.30.
-_BUILT_IN = {
-    1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%", 14: "yyyy-mm-dd", 15: "d-mmm-yy", 16: "d-mmm",
-    17: "mmm-yy", 18: "h:mm", 19: "h:mm:ss", 20: "h:mm", 21: "h:mm:ss", 22: "yyyy-mm-dd h:mm", 37: "#,##0", 38: "#,##0",
-    39: "#,##0.00", 40: "#,##0.00", 45: "mm:ss", 46: "[h]:mm:ss", 47: "mm:ss",
-}  # fmt: skip
 _LITERAL = re.compile(r'"([^"]*)"|\\(.)|\[\$([^\]-]*)(?:-[^\]]*)?\]|\[[^\]]*\]|[_*].')
 _ELAPSED = re.compile(r"\[[hms]+\]", re.IGNORECASE)
 _SHORT_INTEGER = re.compile(r"-?\d{1,15}")
@@ -36,11 +32,12 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?")
 _DIGITS = re.compile(r"[#0?][#0?,]*(?:\.([0#?]+))?")
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Book:
     strings: list[str]
-    formats: list[str]  # number format by style
+    styles: list[Style]
     epoch: datetime
+    n_uncalculated: int = 0  # formulas without a value
 
 
 def load(data: bytes) -> Loaded:
@@ -57,7 +54,7 @@ def load(data: bytes) -> Loaded:
     is_1904 = settings is not None and settings.get("date1904") in ("1", "true")
     book = _Book(
         _strings(package, parts.get("sharedStrings", "")),
-        _formats(package, parts.get("styles", "")),
+        read_styles(package, parts.get("styles", ""), parts.get("theme", "")),
         datetime(1904, 1, 1) if is_1904 else datetime(1899, 12, 30),
     )
     builder = Builder()
@@ -65,11 +62,18 @@ def load(data: bytes) -> Loaded:
         kind, target = relations.get(attribute(sheet, "id"), ("", ""))
         if kind == "worksheet":
             name = sheet.get("name", "")
-            rows = list(_rows(package.read(target), book, builder, sheet.get("state", "visible") != "visible"))
+            data = package.read(target)
+            areas = covered_areas(package, target, data)
+            if any(kind == "comments" for kind, _ in package.relations(target).values()):
+                builder.warnings.append(f"comments on cells of sheet {name} were not read")
+            rows = list(_rows(data, book, areas, builder, sheet.get("state", "visible") != "visible"))
             if rows:
                 builder.page(f"sheet {name}")
                 builder.heading(1, name)
                 write_sheet(rows, builder)
+    if book.n_uncalculated:
+        what = f"formulas without a calculated value, read as empty cells: {book.n_uncalculated:,}"
+        builder.warnings.append(f"{what}. Open the file in a spreadsheet program and save it")
     properties = package.properties()
     return builder.finish(title=properties.pop("title"), whole_lines=True, metadata=properties)
 
@@ -85,17 +89,7 @@ def _text(element: "_Element") -> str:
     return "".join(t.text or "" for t in element.iter("{*}t") if tag_of(t.getparent()) != "rPh")
 
 
-def _formats(package: Package, part: str) -> list[str]:
-    if part not in package.names:
-        return []
-    styles = package.xml(part)
-    codes = dict(_BUILT_IN)
-    for element in styles.iterfind("{*}numFmts/{*}numFmt"):
-        codes[int(element.get("numFmtId", "0"))] = element.get("formatCode", "")
-    return [codes.get(int(xf.get("numFmtId", "0")), "") for xf in styles.iterfind("{*}cellXfs/{*}xf")]
-
-
-def _rows(data: bytes, book: _Book, builder: Builder, is_hidden: bool) -> Iterator[Row]:
+def _rows(data: bytes, book: _Book, areas: list[Area], builder: Builder, is_hidden: bool) -> Iterator[Row]:
     """Visible rows with something in them; what is hidden is counted."""
     number = 0
     hidden_columns: set[int] = set()
@@ -107,18 +101,23 @@ def _rows(data: bytes, book: _Book, builder: Builder, is_hidden: bool) -> Iterat
                     hidden_columns.update(range(int(column.get("min", "1")) - 1, last))
             continue
         number = int(element.get("r", number + 1))
-        cells = collapse(_cells(element, book))
+        shown, unseen, blank = _cells(element, book)
+        cells = collapse(shown)
         is_gone = is_hidden or element.get("hidden") in ("1", "true") or element.get("ht") == "0"
         for column, cell in enumerate(cells):
-            if cell and (is_gone or column in hidden_columns):
+            is_unseen = column in blank or (column in unseen and not is_covered(areas, column, number))
+            if cell and (is_gone or column in hidden_columns or is_unseen):
                 builder.n_hidden += len(cell)
                 cells[column] = ""
         if any(cells):
             yield Row(number, cells)
 
 
-def _cells(row: "_Element", book: _Book) -> list[str]:
+def _cells(row: "_Element", book: _Book) -> tuple[list[str], set[int], set[int]]:
+    """Texts of the cells of a row; columns of those in the colour of their cell, and of those whose format shows nothing."""
     cells: list[str] = []
+    unseen: set[int] = set()
+    blank: set[int] = set()
     value_tag = f"{row.tag.rpartition('}')[0]}}}v"
     for element in row:
         reference = _REFERENCE.match(element.get("r", ""))
@@ -126,19 +125,26 @@ def _cells(row: "_Element", book: _Book) -> list[str]:
         if column >= _MAX_COLUMNS:
             raise LoadError(f"is no XLSX that can be read: column {column + 1:,} is beyond the last one. Save it anew")
         cells.extend([""] * (column + 1 - len(cells)))
-        cells[column] = _value(element, (element.findtext(value_tag) or "").strip(), book)
-    return cells
+        style, value = _style(element, book), (element.findtext(value_tag) or "").strip()
+        cells[column] = _value(element, value, style.code, book)
+        book.n_uncalculated += not value and element.find(f"{value_tag[:-1]}f") is not None
+        if style.is_unseen:
+            unseen.add(column)
+        is_number = element.get("t", "n") == "n"
+        if cells[column] and (not is_number or _NUMBER.fullmatch(value)) and not style.shows(value, is_number):
+            blank.add(column)
+    return cells, unseen, blank
 
 
-@lru_cache(maxsize=1024)
-def _column(letters: str) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + ord(letter) - 64
-    return number - 1
+_column = lru_cache(maxsize=1024)(column_number)
 
 
-def _value(cell: "_Element", value: str, book: _Book) -> str:
+def _style(cell: "_Element", book: _Book) -> Style:
+    number = int(cell.get("s", "0"))
+    return book.styles[number] if number < len(book.styles) else Style()
+
+
+def _value(cell: "_Element", value: str, code: str, book: _Book) -> str:
     kind = cell.get("t", "n")
     if kind == "inlineStr":
         return _text(cell)
@@ -147,8 +153,7 @@ def _value(cell: "_Element", value: str, book: _Book) -> str:
     if kind == "b":
         return "TRUE" if value == "1" else "FALSE"
     if kind == "n" and value:
-        style = int(cell.get("s", "0"))
-        return show_number(value, book.formats[style] if style < len(book.formats) else "", book.epoch)
+        return show_number(value, code, book.epoch)
     return value.replace("T00:00:00", "") if kind == "d" else value
 
 
