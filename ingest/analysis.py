@@ -12,6 +12,11 @@ from functools import lru_cache
 import snowballstemmer
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
+from ingest.dates import numeric_days, written_days
+
+# Raised whenever the same text gives other terms than before, so that stored chunks are indexed anew.
+ANALYSIS_VERSION = 2
+
 # Languages that the detector may answer. A short list keeps short questions from being taken for rare languages.
 LANGUAGES = ("en", "es", "de", "fr", "it", "pt")
 _STEMMERS = {"en": "english", "es": "spanish", "de": "german", "fr": "french", "it": "italian", "pt": "portuguese"}
@@ -42,6 +47,8 @@ _WORD = re.compile(r"\d+(?:[.,]\d+)+(?!\w)|\w+(?:[-–'’./:@_]\w+)*|[€$£%]"
 _PART = re.compile(r"[^\W_]+", re.UNICODE)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)+")
 _THOUSANDS = re.compile(r"[.,](?=\d{3}(?!\d))")
+_APOSTROPHE = re.compile("['’]")
+_CAPITALS = re.compile(r"(?<![^\W_])[A-Z]{2,}(?![^\W_])")
 _lock = threading.Lock()
 _identifier: list[LanguageIdentifier] = []
 
@@ -93,26 +100,42 @@ def terms(text: str, language: str) -> list[str]:
     """Index terms of `text`: folded, without function words, stemmed for `language`.
 
     A word with inner marks, such as `MX-4471-B`, gives the whole without marks and then its parts. Thousands separators are
-    dropped and the decimal mark is a point, so that 1,250,000 and 1250000 are one term, and so are 2,5 and 2.5.
+    dropped and the decimal mark is a point, so that 1,250,000 and 1250000 are one term, and so are 2,5 and 2.5. A decimal that
+    ends in zeros comes without them too: 27.50 is also 27.5, and version 1.10 stays told from 1.1. Days come also in the one
+    notation of `ingest.dates`.
     """
+    return [*_word_terms(text, language), *written_days(text)]
+
+
+def _word_terms(text: str, language: str) -> list[str]:
     return [term for word in _WORD.findall(text) for term in _terms_of(word, language)]
 
 
 @lru_cache(maxsize=200_000)  # words repeat: with it a text takes a third of the time
 def _terms_of(word: str, language: str) -> tuple[str, ...]:
-    stops = stopwords(language)
-    word = fold(word)
+    days = numeric_days(word)
     if _NUMBER.fullmatch(word):
-        return (_THOUSANDS.sub("", word).replace(",", "."),)
-    if word in stops:
+        number = _THOUSANDS.sub("", word).replace(",", ".")
+        short = number.rstrip("0").rstrip(".") if number.count(".") == 1 else number
+        return (*dict.fromkeys((number, short)), *days)
+    stops = stopwords(language)
+    folded = fold(word)
+    if folded in stops:
         return ()
-    parts = [part for part in _PART.findall(word) if part not in stops]
-    stems = [stem(part, language) for part in parts]
-    if len(parts) > 1:
-        return ("".join(parts), *stems)
-    return tuple(stems) if parts or word not in "€$£%" else (word,)
+    parts = _PART.findall("'".join(piece for piece in _APOSTROPHE.split(folded) if piece not in stops))
+    kept = [part for part in parts if part not in stops]
+    stems = [stem(part, language) for part in kept]
+    whole = parts if _is_code(word) else kept
+    if len(whole) > 1:
+        return ("".join(whole), *stems, *days)
+    return tuple(stems) if kept or word not in "€$£%" else (word,)
+
+
+def _is_code(word: str) -> bool:
+    """True for `A-08` and `IT-Policy`, where what looks like a function word is part of a name; not for `peut-on`."""
+    return any(map(str.isdigit, word)) or bool(_CAPITALS.search(word))
 
 
 def content_terms(text: str, language: str) -> set[str]:
-    """Distinct index terms that carry meaning: no function words, no single characters but digits."""
-    return {term for term in terms(text, language) if len(term) > 1 or term.isdigit()}
+    """Distinct index terms of words that carry meaning: no function words, no single characters but digits."""
+    return {term for term in _word_terms(text, language) if len(term) > 1 or term.isdigit()}

@@ -38,8 +38,8 @@ class Loaded:
     n_hidden: int = 0
 
 
-# Raised whenever a loader starts to give other text for the same bytes, so that stored documents are read again.
-LOADERS_VERSION = 4
+# Raised whenever the same bytes start to give another text, language, chunks or terms, so that stored documents are read again.
+LOADERS_VERSION = 5
 
 # What Python and the libraries raise on broken structures. A lack of memory is none: it is told apart (`ingest.reading`).
 BROKEN = (
