@@ -17,7 +17,7 @@ from ingest.dates import numeric_days, written_days
 # Raised whenever the same text gives other terms than before, so that stored chunks are indexed anew.
 ANALYSIS_VERSION = 2
 
-# Languages that the detector may answer. A short list keeps short questions from being taken for rare languages.
+# Languages of short texts in Latin letters. A short list keeps short questions from being taken for rare languages.
 LANGUAGES = ("en", "es", "de", "fr", "it", "pt")
 _STEMMERS = {"en": "english", "es": "spanish", "de": "german", "fr": "french", "it": "italian", "pt": "portuguese"}
 
@@ -49,21 +49,73 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)+")
 _THOUSANDS = re.compile(r"[.,](?=\d{3}(?!\d))")
 _APOSTROPHE = re.compile("['’]")
 _CAPITALS = re.compile(r"(?<![^\W_])[A-Z]{2,}(?![^\W_])")
+_OTHER_SCRIPT = re.compile(r"[^\W\d_\u0000-\u02af\u1e00-\u1eff]")
+# Scripts and the languages written in them that the detector tells apart, the first where it does not; kana before Han.
+_SCRIPTS = (
+    (re.compile("[\u3040-\u30ff]"), ("ja",)),
+    (re.compile("[\uac00-\ud7af\u1100-\u11ff]"), ("ko",)),
+    (re.compile("[\u3400-\u9fff]"), ("zh",)),
+    (re.compile("[\u0400-\u04ff]"), ("ru", "uk", "be", "bg", "sr", "mk", "kk", "ky", "mn", "tg")),
+    (re.compile("[\u0600-\u06ff]"), ("ar", "fa", "ur", "ps", "ug")),
+    (re.compile("[\u0900-\u097f]"), ("hi", "mr", "ne")),
+    (re.compile("[\u0370-\u03ff\u1f00-\u1fff]"), ("el",)),
+    (re.compile("[\u0590-\u05ff]"), ("he",)),
+    (re.compile("[\u0e00-\u0e7f]"), ("th",)),
+    (re.compile("[\u0530-\u058f]"), ("hy",)),
+    (re.compile("[\u10a0-\u10ff]"), ("ka",)),
+    (re.compile("[\u1200-\u137f]"), ("am",)),
+    (re.compile("[\u0980-\u09ff]"), ("bn",)),
+    (re.compile("[\u0b80-\u0bff]"), ("ta",)),
+    (re.compile("[\u0c00-\u0c7f]"), ("te",)),
+)
+_FEW_LETTERS, _SURE_OF_FEW = 20, 0.5  # a single word is taken for a language only if nothing else comes near
+_MANY_LETTERS, _SURE_OF_MANY = 100, 0.95  # from so many letters on a text may be in a language beyond the short list
+_NAMES = {"nn": "no", "zxx": ""}
+_KANA_SHARE = 0.05  # of the letters: Japanese has more, Chinese hardly any
 _lock = threading.Lock()
-_identifier: list[LanguageIdentifier] = []
+_identifiers: list[LanguageIdentifier] = []
 
 
 def detect_language(text: str) -> str:
-    """Language code of `text`, one of LANGUAGES; "en" for text without letters."""
+    """Language code of `text`; "en" for text without letters, or with too few to tell.
+
+    Another script says its language whatever the length. In Latin letters a short text, as questions are, is in one of
+    LANGUAGES, and a longer one in whatever language the detector is sure of.
+    """
     sample = text[:4000]
-    if not any(character.isalpha() for character in sample):
+    n_letters = sum(map(str.isalpha, sample))
+    if not n_letters:
         return "en"
     with _lock:  # loading takes a tenth of a second and the identifier is not documented as thread-safe
-        if not _identifier:
-            identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
-            identifier.set_languages(list(LANGUAGES))
-            _identifier.append(identifier)
-        return str(_identifier[0].classify(sample)[0])
+        if not _identifiers:
+            _identifiers.extend(LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True) for _ in range(2))
+            _identifiers[0].set_languages(list(LANGUAGES))
+        few, all_known = _identifiers
+        if 2 * len(_OTHER_SCRIPT.findall(sample)) > n_letters and (written := _in_script(sample, n_letters, all_known)):
+            return written
+        language, share = few.classify(sample)
+        if n_letters < _FEW_LETTERS and share < _SURE_OF_FEW:
+            return "en"
+        if n_letters >= _MANY_LETTERS:
+            other, share = all_known.classify(sample)
+            other = _NAMES.get(other, other)
+            if other and share >= _SURE_OF_MANY:
+                return str(other)
+        return str(language)
+
+
+def _in_script(sample: str, n_letters: int, identifier: LanguageIdentifier) -> str:
+    """Language of the script that most letters are of, empty if it is none of those known."""
+    counts = [len(script.findall(sample)) for script, _ in _SCRIPTS]
+    most = counts.index(max(counts))
+    if counts[0] > _KANA_SHARE * n_letters:
+        most = 0
+    if not counts[most]:
+        return ""
+    languages = _SCRIPTS[most][1]
+    if len(languages) == 1:
+        return languages[0]
+    return next((code for code, _ in identifier.rank(sample) if code in languages), languages[0])
 
 
 def fold(text: str) -> str:

@@ -15,9 +15,56 @@ from ingest.analysis import content_terms, detect_language, fold, terms
         ("Combien de jours de congé ai-je ?", "fr"),
         ("12345", "en"),
         ("", "en"),
+        ("A-08", "en"),
+        ("OK", "en"),
+        ("Rotterdam", "en"),
+        ("¿Vacaciones?", "es"),
+        ("Kündigungsfrist", "de"),
     ],
 )
 def test_language_of_short_texts(text, language):
+    assert detect_language(text) == language
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Сколько дней отпуска?", "ru"),
+        ("Скільки днів відпустки має працівник?", "uk"),
+        ("有給休暇は何日ですか", "ja"),
+        ("年假有多少天", "zh"),
+        ("휴가는 며칠입니까", "ko"),
+        ("كم يوم إجازة", "ar"),
+        ("Πόσες ημέρες άδειας", "el"),
+        ("כמה ימי חופשה", "he"),
+        ("מה זה USB?", "he"),
+    ],
+)
+def test_another_script_is_never_forced_into_the_short_list(text, language):
+    assert detect_language(text) == language
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        (
+            "De werknemer heeft recht op vijfentwintig vakantiedagen per jaar en moet deze vóór het einde van het jaar nemen. "
+            "Niet opgenomen dagen vervallen in maart van het volgende jaar, behalve bij ziekte.",
+            "nl",
+        ),
+        (
+            "Pracownik ma prawo do dwudziestu pięciu dni urlopu rocznie i powinien wykorzystać je przed końcem roku. "
+            "Niewykorzystane dni przepadają w marcu następnego roku.",
+            "pl",
+        ),
+        (
+            "The valve opens at forty bar. Employees get 25 days of leave. Ask HR about how to carry over days that are not "
+            "used by the end of the year, up to five.",
+            "en",
+        ),
+    ],
+)
+def test_a_longer_text_has_its_own_language(text, language):
     assert detect_language(text) == language
 
 
