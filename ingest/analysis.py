@@ -12,7 +12,12 @@ from functools import lru_cache
 import snowballstemmer
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-# Languages that the detector may answer. A short list keeps short questions from being taken for rare languages.
+from ingest.dates import numeric_days, written_days
+
+# Raised whenever the same text gives other terms than before, so that stored chunks are indexed anew.
+ANALYSIS_VERSION = 2
+
+# Languages of short texts in Latin letters. A short list keeps short questions from being taken for rare languages.
 LANGUAGES = ("en", "es", "de", "fr", "it", "pt")
 _STEMMERS = {"en": "english", "es": "spanish", "de": "german", "fr": "french", "it": "italian", "pt": "portuguese"}
 
@@ -42,21 +47,75 @@ _WORD = re.compile(r"\d+(?:[.,]\d+)+(?!\w)|\w+(?:[-–'’./:@_]\w+)*|[€$£%]"
 _PART = re.compile(r"[^\W_]+", re.UNICODE)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)+")
 _THOUSANDS = re.compile(r"[.,](?=\d{3}(?!\d))")
+_APOSTROPHE = re.compile("['’]")
+_CAPITALS = re.compile(r"(?<![^\W_])[A-Z]{2,}(?![^\W_])")
+_OTHER_SCRIPT = re.compile(r"[^\W\d_\u0000-\u02af\u1e00-\u1eff]")
+# Scripts and the languages written in them that the detector tells apart, the first where it does not; kana before Han.
+_SCRIPTS = (
+    (re.compile("[\u3040-\u30ff]"), ("ja",)),
+    (re.compile("[\uac00-\ud7af\u1100-\u11ff]"), ("ko",)),
+    (re.compile("[\u3400-\u9fff]"), ("zh",)),
+    (re.compile("[\u0400-\u04ff]"), ("ru", "uk", "be", "bg", "sr", "mk", "kk", "ky", "mn", "tg")),
+    (re.compile("[\u0600-\u06ff]"), ("ar", "fa", "ur", "ps", "ug")),
+    (re.compile("[\u0900-\u097f]"), ("hi", "mr", "ne")),
+    (re.compile("[\u0370-\u03ff\u1f00-\u1fff]"), ("el",)),
+    (re.compile("[\u0590-\u05ff]"), ("he",)),
+    (re.compile("[\u0e00-\u0e7f]"), ("th",)),
+    (re.compile("[\u0530-\u058f]"), ("hy",)),
+    (re.compile("[\u10a0-\u10ff]"), ("ka",)),
+    (re.compile("[\u1200-\u137f]"), ("am",)),
+    (re.compile("[\u0980-\u09ff]"), ("bn",)),
+    (re.compile("[\u0b80-\u0bff]"), ("ta",)),
+    (re.compile("[\u0c00-\u0c7f]"), ("te",)),
+)
+_FEW_LETTERS, _SURE_OF_FEW = 20, 0.5  # a single word is taken for a language only if nothing else comes near
+_MANY_LETTERS, _SURE_OF_MANY = 100, 0.95  # from so many letters on a text may be in a language beyond the short list
+_NAMES = {"nn": "no", "zxx": ""}
+_KANA_SHARE = 0.05  # of the letters: Japanese has more, Chinese hardly any
 _lock = threading.Lock()
-_identifier: list[LanguageIdentifier] = []
+_identifiers: list[LanguageIdentifier] = []
 
 
 def detect_language(text: str) -> str:
-    """Language code of `text`, one of LANGUAGES; "en" for text without letters."""
+    """Language code of `text`; "en" for text without letters, or with too few to tell.
+
+    Another script says its language whatever the length. In Latin letters a short text, as questions are, is in one of
+    LANGUAGES, and a longer one in whatever language the detector is sure of.
+    """
     sample = text[:4000]
-    if not any(character.isalpha() for character in sample):
+    n_letters = sum(map(str.isalpha, sample))
+    if not n_letters:
         return "en"
     with _lock:  # loading takes a tenth of a second and the identifier is not documented as thread-safe
-        if not _identifier:
-            identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
-            identifier.set_languages(list(LANGUAGES))
-            _identifier.append(identifier)
-        return str(_identifier[0].classify(sample)[0])
+        if not _identifiers:
+            _identifiers.extend(LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True) for _ in range(2))
+            _identifiers[0].set_languages(list(LANGUAGES))
+        few, all_known = _identifiers
+        if 2 * len(_OTHER_SCRIPT.findall(sample)) > n_letters and (written := _in_script(sample, n_letters, all_known)):
+            return written
+        language, share = few.classify(sample)
+        if n_letters < _FEW_LETTERS and share < _SURE_OF_FEW:
+            return "en"
+        if n_letters >= _MANY_LETTERS:
+            other, share = all_known.classify(sample)
+            other = _NAMES.get(other, other)
+            if other and share >= _SURE_OF_MANY:
+                return str(other)
+        return str(language)
+
+
+def _in_script(sample: str, n_letters: int, identifier: LanguageIdentifier) -> str:
+    """Language of the script that most letters are of, empty if it is none of those known."""
+    counts = [len(script.findall(sample)) for script, _ in _SCRIPTS]
+    most = counts.index(max(counts))
+    if counts[0] > _KANA_SHARE * n_letters:
+        most = 0
+    if not counts[most]:
+        return ""
+    languages = _SCRIPTS[most][1]
+    if len(languages) == 1:
+        return languages[0]
+    return next((code for code, _ in identifier.rank(sample) if code in languages), languages[0])
 
 
 def fold(text: str) -> str:
@@ -93,26 +152,42 @@ def terms(text: str, language: str) -> list[str]:
     """Index terms of `text`: folded, without function words, stemmed for `language`.
 
     A word with inner marks, such as `MX-4471-B`, gives the whole without marks and then its parts. Thousands separators are
-    dropped and the decimal mark is a point, so that 1,250,000 and 1250000 are one term, and so are 2,5 and 2.5.
+    dropped and the decimal mark is a point, so that 1,250,000 and 1250000 are one term, and so are 2,5 and 2.5. A decimal that
+    ends in zeros comes without them too: 27.50 is also 27.5, and version 1.10 stays told from 1.1. Days come also in the one
+    notation of `ingest.dates`.
     """
+    return [*_word_terms(text, language), *written_days(text)]
+
+
+def _word_terms(text: str, language: str) -> list[str]:
     return [term for word in _WORD.findall(text) for term in _terms_of(word, language)]
 
 
 @lru_cache(maxsize=200_000)  # words repeat: with it a text takes a third of the time
 def _terms_of(word: str, language: str) -> tuple[str, ...]:
-    stops = stopwords(language)
-    word = fold(word)
+    days = numeric_days(word)
     if _NUMBER.fullmatch(word):
-        return (_THOUSANDS.sub("", word).replace(",", "."),)
-    if word in stops:
+        number = _THOUSANDS.sub("", word).replace(",", ".")
+        short = number.rstrip("0").rstrip(".") if number.count(".") == 1 else number
+        return (*dict.fromkeys((number, short)), *days)
+    stops = stopwords(language)
+    folded = fold(word)
+    if folded in stops:
         return ()
-    parts = [part for part in _PART.findall(word) if part not in stops]
-    stems = [stem(part, language) for part in parts]
-    if len(parts) > 1:
-        return ("".join(parts), *stems)
-    return tuple(stems) if parts or word not in "€$£%" else (word,)
+    parts = _PART.findall("'".join(piece for piece in _APOSTROPHE.split(folded) if piece not in stops))
+    kept = [part for part in parts if part not in stops]
+    stems = [stem(part, language) for part in kept]
+    whole = parts if _is_code(word) else kept
+    if len(whole) > 1:
+        return ("".join(whole), *stems, *days)
+    return tuple(stems) if kept or word not in "€$£%" else (word,)
+
+
+def _is_code(word: str) -> bool:
+    """True for `A-08` and `IT-Policy`, where what looks like a function word is part of a name; not for `peut-on`."""
+    return any(map(str.isdigit, word)) or bool(_CAPITALS.search(word))
 
 
 def content_terms(text: str, language: str) -> set[str]:
-    """Distinct index terms that carry meaning: no function words, no single characters but digits."""
-    return {term for term in terms(text, language) if len(term) > 1 or term.isdigit()}
+    """Distinct index terms of words that carry meaning: no function words, no single characters but digits."""
+    return {term for term in _word_terms(text, language) if len(term) > 1 or term.isdigit()}

@@ -14,7 +14,16 @@ from ingest.documents import Chunk, Document, Heading, chunk_id
 from ingest.sentences import sentence_spans, trim
 
 _BLANK_LINE = re.compile(r"\n[ \t\r]*\n\s*")
-_WORD_OR_MARK = re.compile(r"\w+|[^\w\s]")
+# Han, kana, bopomofo and Hangul: about two of them say what a word does, and nothing stands between words.
+_CJK = (
+    "\u3040-\u30ff\u3100-\u312f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\uff66-\uff9d"
+    "\U00020000-\U0003134f"
+)
+_LONGEST_WORD, _PIECE = 40, 6  # letters; what is longer is no word, and counts as many as its letters would fill
+_WORD_OR_MARK = re.compile(
+    rf"[{_CJK}]{{1,2}}|[^\W{_CJK}]{{1,{_LONGEST_WORD}}}(?![^\W{_CJK}])|[^\W{_CJK}]{{1,{_PIECE}}}|[^\w\s]"
+)
+_ENDLESS = re.compile(rf"\w{{{_LONGEST_WORD + 1},}}")
 
 
 @dataclass(frozen=True)
@@ -37,8 +46,18 @@ Units = Callable[[str, int, int], list[Span]]  # spans of the sentences or lines
 
 
 def word_starts(text: str) -> list[int]:
-    """Positions at which the words and marks of a text start."""
+    """Positions at which the words and marks of a text start; two characters of Chinese, Japanese or Korean are a word."""
     return [match.start() for match in _WORD_OR_MARK.finditer(text)]
+
+
+def _counted(text: str, starts: Sequence[int]) -> Sequence[int]:
+    """Positions of tokens, with pieces of those endless words that a tokenizer takes for one unknown token."""
+    pieces: list[int] = []
+    for match in _ENDLESS.finditer(text):
+        start, end = match.span()
+        if (bisect_left(starts, end) - bisect_left(starts, start)) * _LONGEST_WORD < end - start:
+            pieces.extend(range(start, end, _PIECE))
+    return sorted({*starts, *pieces}) if pieces else starts
 
 
 def chunk_document(
@@ -54,7 +73,7 @@ def chunk_document(
     `document.text[chunk.start:chunk.end] == chunk.text`.
     """
     is_known = languages is None or document.language in languages
-    starts = token_starts(document.text) if is_known else word_starts(document.text)
+    starts = _counted(document.text, token_starts(document.text)) if is_known else word_starts(document.text)
     most = settings.max_tokens if is_known else settings.max_words
     units = _lines if document.whole_lines else sentence_spans
 

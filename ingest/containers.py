@@ -20,7 +20,7 @@ from email.message import Message
 from typing import Any, Protocol
 
 from ingest.errors import LoadError
-from ingest.loaders import BROKEN, SUFFIXES, mail, msg
+from ingest.loaders import BROKEN, NAMES, SUFFIXES, mail, msg
 from ingest.loaders.package import BROKEN_ZIP
 
 SEPARATOR = "!/"
@@ -70,12 +70,12 @@ Entries = Iterator[tuple[str, bytes | LoadError]]
 
 
 def suffix_of(name: str) -> str:
-    """Suffix of a name in lower case; `.tar.gz` is one."""
+    """Suffix of a name in lower case; `.tar.gz` is one, and `README` has that of what it is read as."""
     lowered = name.lower().rpartition("/")[2]
     if lowered.endswith(_DOUBLE):
         return next(suffix for suffix in _DOUBLE if lowered.endswith(suffix))
     stem, dot, suffix = lowered.rpartition(".")
-    return dot + suffix if stem and suffix else ""
+    return dot + suffix if stem and suffix else NAMES.get(lowered, "")
 
 
 def is_container(name: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ingest.analysis import terms
+from ingest.analysis import ANALYSIS_VERSION, terms
 from ingest.chunker import embedded_text
 from ingest.documents import Chunk, Document, Heading, Page, Rows, Table
 from ingest.embedder import Vectors
@@ -63,8 +63,8 @@ def chunks_schema(dim: int) -> pa.Schema:
 
 
 def edition_of(chunks: Iterable[Chunk]) -> str:
-    """Name of all chunks of one document together: equal chunks give equal names, any difference another one."""
-    digest = hashlib.sha256()
+    """Name of all chunks of one document together: equal chunks, indexed alike, have one name, any others another."""
+    digest = hashlib.sha256(str(ANALYSIS_VERSION).encode())
     for chunk in chunks:
         digest.update(json.dumps(astuple(chunk), ensure_ascii=True).encode())
     return digest.hexdigest()[:24]

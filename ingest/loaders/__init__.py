@@ -39,7 +39,7 @@ class Loaded:
     n_hidden: int = 0
 
 
-# Raised whenever a loader starts to give other text for the same bytes, so that stored documents are read again.
+# Raised whenever the same bytes start to give another text, language, chunks or terms, so that stored documents are read again.
 LOADERS_VERSION = 5
 
 # What Python and the libraries raise on broken structures. A lack of memory is none: it is told apart (`ingest.reading`).
@@ -79,7 +79,16 @@ _TELLING_PARTS = {
     "content.xml": ".odt",
 }
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")  # no UTF-8 can hold one; JSON and mail can
-_CODE = ".py .js .ts .java .c .h .cpp .cs .go .rs .rb .php .sh .sql .kt .swift .scala .r .m .toml .yaml .yml .ini .cfg".split()
+_CODE = """.py .js .jsx .mjs .cjs .ts .tsx .vue .java .c .h .cc .cpp .hh .hpp .cs .fs .vb .go .rs .rb .php .lua .pl .sh
+    .bash .zsh .ps1 .sql .kt .swift .scala .groovy .clj .hs .erl .ex .exs .dart .jl .r .m .sol .proto .tf
+    .css .scss .toml .yaml .yml
+    .ini .cfg .conf .properties .diff .patch""".split()
+_PLAIN = ".txt .text .log .tex .org .adoc .srt .vtt".split()
+_SLIDES = ".pptx .pptm .ppsx".split()
+# Files that have no suffix by custom, and the suffix of what is read as they are.
+NAMES = dict.fromkeys("readme license licence notice changelog authors copying".split(), ".txt") | dict.fromkeys(
+    "makefile dockerfile".split(), ".sh"
+)
 
 _IMAGES = ".png .jpg .jpeg .tif .tiff .webp .bmp".split()
 _DATABASES = ".sqlite .sqlite3 .db .db3".split()
@@ -112,14 +121,13 @@ def _loaders() -> dict[str, Callable[[bytes], Loaded]]:
         ".pdf": pdf.load,
         ".md": text.load_markdown,
         ".markdown": text.load_markdown,
-        ".txt": text.load_text,
-        ".text": text.load_text,
+        **dict.fromkeys(_PLAIN, text.load_text),
         ".rst": rst.load,
         ".html": html.load,
         ".htm": html.load,
         ".xhtml": html.load,
         ".docx": docx.load,
-        ".pptx": pptx.load,
+        **dict.fromkeys(_SLIDES, pptx.load),
         ".xlsx": xlsx.load,
         ".xlsm": xlsx.load,
         ".odt": odf.load,
@@ -145,8 +153,10 @@ def _loaders() -> dict[str, Callable[[bytes], Loaded]]:
 
 
 SUFFIXES = frozenset(
-    """.pdf .md .markdown .txt .text .rst .html .htm .xhtml .docx .pptx .xlsx .xlsm .odt .ods .odp .epub .rtf .eml .msg
+    """.pdf .md .markdown .rst .html .htm .xhtml .docx .xlsx .xlsm .odt .ods .odp .epub .rtf .eml .msg
     .csv .tsv .json .jsonl .ndjson .xml .ipynb""".split()
+    + _PLAIN
+    + _SLIDES
     + _CODE
     + _IMAGES
     + _DATABASES
@@ -158,7 +168,8 @@ def load_bytes(data: bytes, name: str, suffix: str = "") -> Document:
 
     Raises: UnsupportedFile for an unknown suffix, LoadError when the bytes cannot be read as what the suffix says.
     """
-    suffix = suffix or PurePosixPath(name).suffix.lower()
+    path = PurePosixPath(name)
+    suffix = suffix or path.suffix.lower() or NAMES.get(path.name.lower(), "")
     loaders = _loaders()
     load = loaders.get(suffix)
     if load is None:

@@ -42,6 +42,10 @@ def load(data: bytes) -> Loaded:
         raise LoadError(f"is a damaged SQLite file: {error}. Bring it back from a copy, or export its tables as CSV") from error
     finally:
         connection.close()
+    if is_wal and not builder.position:
+        raise LoadError(
+            "has no rows but those in its journal (WAL), if any. Close the program that uses it, which writes them back"
+        )
     if is_wal:
         builder.warnings.append("uses a journal (WAL): rows not yet written back to it are missing until its program closes it")
     return builder.finish(whole_lines=True)

@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import ingest.intake
 import ingest.migration
+import ingest.plan
+import ingest.rows
 from ingest.archive import export_store, import_store
 from ingest.chunker import ChunkerSettings
 from ingest.errors import IngestError, StoreError, StoreLocked, StoreMismatch, StoreMissing
@@ -333,6 +336,22 @@ def test_an_import_overwrites_nothing(run, folder, tmp_path):
     assert found(tmp_path / "empty") == before
     with pytest.raises(IngestError, match=r"none\.zip"):
         import_store(tmp_path / "none.zip", tmp_path / "copy")
+
+
+def test_a_change_of_how_words_are_analysed_reaches_stored_chunks_and_embeds_nothing(folder, tmp_path, embedder, monkeypatch):
+    with monkeypatch.context() as before:
+        before.setattr(ingest.rows, "terms", lambda text, language: ["nothing"])
+        before.setattr(ingest.rows, "ANALYSIS_VERSION", 0)
+        for module in (ingest.intake, ingest.plan):
+            before.setattr(module, "LOADERS_VERSION", 1)
+        run_before = ingest_folder(folder, tmp_path / "store", embedder, SIZES)
+    assert Store.open(tmp_path / "store").snapshot().text_search(["leav"], 3) == []
+    embedder.taken()
+    report = ingest_folder(folder, tmp_path / "store", embedder, SIZES)
+    assert sorted(report.changed) == sorted(run_before.added)
+    assert embedder.taken() == []
+    assert [identity for identity, _ in Store.open(tmp_path / "store").snapshot().text_search(["leav"], 3)]
+    assert Store.open(tmp_path / "store").snapshot().text_search(["nothing"], 3) == []
 
 
 @pytest.fixture(params=[1, SCHEMA_VERSION])

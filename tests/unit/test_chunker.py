@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -94,6 +96,26 @@ def test_languages_foreign_to_the_embedder_are_measured_in_words():
     foreign = chunk_document(Document("a", text, "0" * 64, language="es"), crumbs, SMALL, ("en",))
     assert len(foreign) == 2
     assert len(known) > 10
+
+
+def test_languages_without_blanks_are_cut_like_others():
+    text = "休暇は年に二十五日です。翌年に繰り越せるのは五日までです。" * 40
+    chunks = chunk_document(Document("a", text, "0" * 64, language="ja"), word_starts, ChunkerSettings(), ("en",))
+    assert 150 < max(len(chunk.text) for chunk in chunks) <= 480
+    assert "".join(chunk.text for chunk in chunks) == text
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+def test_a_word_without_end_is_cut(language):
+    text = f"Key: {'abcdefghij' * 2000} and more."
+    one_token_a_word = lambda t: [m.start() for m in re.finditer(r"\w+|[^\w\s]", t)]  # noqa: E731 - as word pieces above a length
+    chunks = chunk_document(Document("a", text, "0" * 64, language=language), one_token_a_word, ChunkerSettings(), ("en",))
+    assert max(len(chunk.text) for chunk in chunks) <= 2000
+    assert "".join(chunk.text for chunk in chunks).replace(" ", "") == text.replace(" ", "")
+
+
+def test_long_words_of_a_language_are_words():
+    assert len(word_starts("Rechtsschutzversicherungsgesellschaften zahlen")) == 2
 
 
 @pytest.mark.parametrize("text", ["", " \n\n ", "\n"])

@@ -63,3 +63,15 @@ def test_what_is_damaged_or_encrypted_or_no_database_says_so(tmp_path, suffix):
 def test_a_database_without_rows_has_no_text(tmp_path):
     with pytest.raises(LoadError, match="no text"):
         load_file(database(tmp_path / "a.db", "CREATE TABLE empty (a)"), "a.db")
+
+
+def test_a_database_whose_rows_all_lie_in_the_journal_says_so(tmp_path):
+    path = tmp_path / "shop.sqlite"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("CREATE TABLE prices (article)")
+    connection.execute("INSERT INTO prices VALUES ('Dock')")
+    connection.commit()
+    with pytest.raises(LoadError, match="WAL"):
+        load_file(path, "shop.sqlite")
+    connection.close()

@@ -7,8 +7,9 @@ import json
 import pytest
 
 from ingest.chunker import ChunkerSettings, chunk_document, word_starts
+from ingest.containers import suffix_of
 from ingest.errors import LoadError
-from ingest.loaders import load_bytes
+from ingest.loaders import SUFFIXES, load_bytes
 
 SMALL = ChunkerSettings(max_tokens=24, max_words=24, min_tokens=4, max_context_tokens=8)
 
@@ -72,6 +73,12 @@ def test_a_quotation_mark_that_is_never_closed_swallows_nothing():
     document = load_bytes(b'size,name,price\n5,"five inch,3\n6,six,4\n', "a.csv")
     assert "size: 6 | name: six | price: 4" in document.text
     assert any("quotation" in warning for warning in document.warnings)
+
+
+@pytest.mark.parametrize("name", ["README", "docs/LICENSE", "Makefile", "app.tsx", "server.log", "paper.tex", "a.srt"])
+def test_files_of_text_are_read_by_their_suffix_or_name(name):
+    assert suffix_of(name) in SUFFIXES
+    assert load_bytes(b"The valve opens at 40 bar.\n", name).text == "The valve opens at 40 bar.\n"
 
 
 def test_tsv_and_legacy_encodings():
