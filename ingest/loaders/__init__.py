@@ -39,7 +39,7 @@ class Loaded:
 
 
 # Raised whenever a loader starts to give other text for the same bytes, so that stored documents are read again.
-LOADERS_VERSION = 4
+LOADERS_VERSION = 5
 
 # What Python and the libraries raise on broken structures. A lack of memory is none: it is told apart (`ingest.reading`).
 BROKEN = (
