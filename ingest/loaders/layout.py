@@ -1,17 +1,19 @@
 """Words with their places on a page -> lines of text in reading order. It knows neither PDF nor images.
 
-Words on one height make a row; a wide gap in it parts the cells of a table, ` | `. Running text set in columns is read column
+Words on one height make a row. The cells of a table stand apart by ` | `, as many in each of its rows, an empty one between
+two bars; in a row of no table that can be told a wide gap parts them. Running text set in columns is read column
 by column: a stretch of rows with a common gap and prose on both sides. A wide gap between rows is an empty line.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
+from ingest.loaders.table_columns import CELL_GAP, Cells, cells_of_rows, is_bounded, without
+
 # Lengths in heights of the page's usual line.
-_CELL_GAP = 1.1
 _GUTTER = 0.7
 _PARAGRAPH_GAP = 0.75
 _MIN_COLUMN_ROWS = 6
@@ -48,21 +50,35 @@ def read_page(words: Sequence[Word]) -> str:
 
 def _text(rows: list[Row], height: float) -> str:
     lines: list[str] = []
-    position = 0
+    for start, end, gutter in _stretches(rows, height):
+        inside = rows[start:end]
+        tabled = [None] * len(inside) if gutter is not None else cells_of_rows(inside, height)
+        for place, (row, cells) in enumerate(zip(inside, tabled, strict=True), start=start):
+            if lines and (gutter is None or place == start) and _gap(rows[place - 1], row) > _PARAGRAPH_GAP * height:
+                lines.append("")
+            if gutter is None:
+                lines.append(_table_line(cells) if cells else _line(row, height))
+        if gutter is not None:
+            words = [word for row in inside for word in row]
+            left = [word for word in words if word.right <= gutter]
+            right = [word for word in words if word.right > gutter]
+            lines += [_text(_rows(side), height) for side in (left, right)]
+    return "\n".join(lines)
+
+
+def _stretches(rows: list[Row], height: float) -> Iterator[tuple[int, int, float | None]]:
+    """Start and end of all stretches of rows, and where the first column ends in those that are set in columns."""
+    plain = position = 0
     while position < len(rows):
         end, gutter = _columns(rows, position, height) if len(rows) <= _MAX_COLUMN_ROWS else (position, 0.0)
-        if lines and _gap(rows[position - 1], rows[position]) > _PARAGRAPH_GAP * height:
-            lines.append("")
         if end > position:
-            inside = [word for row in rows[position:end] for word in row]
-            left = [word for word in inside if word.right <= gutter]
-            right = [word for word in inside if word.right > gutter]
-            lines += [_text(_rows(side), height) for side in (left, right)]
-            position = end
-        else:
-            lines.append(_line(rows[position], height))
-            position += 1
-    return "\n".join(lines)
+            if plain < position:
+                yield plain, position, None
+            yield position, end, gutter
+            plain = end
+        position = max(end, position + 1)
+    if plain < len(rows):
+        yield plain, len(rows), None
 
 
 def _rows(words: Sequence[Word]) -> list[Row]:
@@ -91,16 +107,25 @@ def _gap(above: Row, below: Row) -> float:
 
 def _line(row: Row, height: float) -> str:
     """A row with ` | ` between its cells; a list's number, a currency sign and a gap after a sentence make no cell."""
-    pieces = _pieces(row, _CELL_GAP * height)
-    for place, piece in enumerate(pieces[:-1]):
-        if match := _LAST_SIGN.search(piece):  # of the next column, set close to the figure of this one
-            pieces[place], pieces[place + 1] = piece[: match.start()], f"{match[1]} {pieces[place + 1]}"
+    pieces = _with_signs(_pieces(row, CELL_GAP * height))
     joined = pieces[0]
     for before, piece in pairwise(pieces):
         is_mark = bool(_MARK.fullmatch(before))
         is_prose = before.endswith((".", ",", ";", ":")) and len(before.split()) > _MIN_PROSE_WORDS
         joined += (" " if is_mark or is_prose else " | ") + piece
     return joined
+
+
+def _table_line(cells: Cells) -> str:
+    return " | ".join(_with_signs([_pieces(cell, float("inf"))[0] if cell else "" for cell in cells]))
+
+
+def _with_signs(pieces: list[str]) -> list[str]:
+    """Pieces in which a currency sign, set close to the figure before it, stands with the one behind it."""
+    for place, piece in enumerate(pieces[:-1]):
+        if pieces[place + 1] and (match := _LAST_SIGN.search(piece)):
+            pieces[place], pieces[place + 1] = piece[: match.start()], f"{match[1]} {pieces[place + 1]}"
+    return pieces
 
 
 def _pieces(row: Row, gap: float) -> list[str]:
@@ -117,36 +142,17 @@ def _columns(rows: list[Row], start: int, height: float) -> tuple[int, float]:
     """End of the stretch of rows from `start` on that is set in columns, and where the first column ends; `start` if none."""
     free, end = [(float("-inf"), float("inf"))], start
     while end < len(rows):
-        left = [piece for piece in _without(free, rows[end]) if piece[1] - piece[0] >= _GUTTER * height]
-        if any(map(_is_bounded, free)) and not any(map(_is_bounded, left)):
+        left = [piece for piece in without(free, rows[end]) if piece[1] - piece[0] >= _GUTTER * height]
+        if any(map(is_bounded, free)) and not any(map(is_bounded, left)):
             break
         free, end = left, end + 1
-    gutters = [piece for piece in free if _is_bounded(piece)]
+    gutters = [piece for piece in free if is_bounded(piece)]
     if end - start < _MIN_COLUMN_ROWS:
         return start, 0.0
     for gutter in gutters:
         if _is_prose(rows[start:end], gutter, height):
             return end, gutter[1]
     return start, 0.0
-
-
-def _is_bounded(piece: tuple[float, float]) -> bool:
-    return piece[0] != float("-inf") and piece[1] != float("inf")
-
-
-def _without(free: list[tuple[float, float]], row: Row) -> list[tuple[float, float]]:
-    """What a row leaves free of ranges that were free above it."""
-    for word in row:
-        left, right = word.left, word.right
-        if not any(left < high and right > low for low, high in free):  # most words: what is free stays as it is
-            continue
-        free = [
-            piece
-            for low, high in free
-            for piece in ([(low, min(high, left)), (max(low, right), high)] if left < high and right > low else [(low, high)])
-            if piece[0] < piece[1]
-        ]
-    return free
 
 
 def _is_prose(rows: list[Row], gutter: tuple[float, float], height: float) -> bool:
@@ -156,7 +162,7 @@ def _is_prose(rows: list[Row], gutter: tuple[float, float], height: float) -> bo
         sides = [[word for word in row if (word.left > middle) == is_right] for row in rows]
         sides = [side for side in sides if side]
         prose = sum(
-            len(_pieces(side, 2 * _CELL_GAP * height)) == 1
+            len(_pieces(side, 2 * CELL_GAP * height)) == 1
             and sum(word.text.strip(".,;:()").isalpha() for word in side) >= _MIN_PROSE_WORDS
             for side in sides
         )

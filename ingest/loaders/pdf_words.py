@@ -25,6 +25,7 @@ _MIN_SHARE_ON_PAGE = 0.3
 _MAX_PIXELS_A_SIDE = 2000
 _WORD_GAP = 0.4  # in heights; PDFium leaves out the blank between some cells of tables
 _MIN_SHARE_OF_HEIGHT = 0.2
+_UNREADABLE_HEIGHT = 1.2  # points, of a line of letters one point high: what is no higher is not meant to be read
 _MAX_OBJECTS = 20_000
 _LINE_END_HYPHENS = "\x02\ufffe"  # what PDFium makes of a hyphen that a line ends with
 _CUT = "\u00ad"
@@ -217,7 +218,7 @@ def seen(surface: Surface, words: list[Placed]) -> tuple[list[Placed], bool]:
     images = surface.images() if has_inkless else []
     kept, is_layer = [], False
     for placed, has_ink in zip(words, inked, strict=True):
-        if not has_ink:
+        if not has_ink or _is_tiny(placed):
             continue
         if _is_inkless(placed):
             if not any(_is_inside(placed.word, image) for image in images):
@@ -232,6 +233,12 @@ def _is_inkless(placed: Placed) -> bool:
     mode, colour = placed.style
     is_clear = mode == 0 and colour is not None and colour[3] == 0
     return (mode in _NO_INK or is_clear) and any(map(str.isalnum, placed.word.text))
+
+
+def _is_tiny(placed: Placed) -> bool:
+    word = placed.word
+    height = word.right - word.left if placed.turn % 2 else word.bottom - word.top
+    return height <= _UNREADABLE_HEIGHT and any(map(str.isalnum, word.text))
 
 
 def _is_inside(word: Word, box: Box) -> bool:

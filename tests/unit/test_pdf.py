@@ -62,6 +62,11 @@ def hide_tiny(canvas):
     canvas.drawString(72, 600, "SECRET text")
 
 
+def hide_one_point_high(canvas):
+    canvas.setFont("Helvetica", 1)
+    canvas.drawString(72, 600, "SECRET text")
+
+
 def hide_off_page(canvas):
     canvas.drawString(72, -300, "SECRET text")
 
@@ -93,7 +98,8 @@ def hide_white_across_a_rule(canvas):
 
 @pytest.mark.parametrize(
     "hide",
-    [hide_white, hide_nearly_white, hide_transparent, hide_tiny, hide_off_page, hide_without_ink, hide_covered, hide_clipped,
+    [hide_white, hide_nearly_white, hide_transparent, hide_tiny, hide_one_point_high, hide_off_page,
+     hide_without_ink, hide_covered, hide_clipped,
      hide_white_across_a_rule],
 )  # fmt: skip
 def test_text_that_no_reader_sees_is_left_out_and_counted(hide):
