@@ -149,9 +149,12 @@ class Alignment:
 
 def features(alignment: Alignment, findings: Sequence[Finding]) -> dict[str, float]:
     """What the regression weighs. All are shares or counts, so that they mean the same in every language."""
-    words, evidence = alignment.words, alignment.evidence
+    words, found, evidence = alignment.words, alignment.found, alignment.evidence
     n = len(words)
-    soft = _soft(alignment)
+    soft = [
+        max(credit, _PREFIX_CREDIT if credit < 0.5 and _has_prefix(word, evidence) else 0.0)
+        for word, credit in zip(words, found, strict=True)
+    ]
     fresh = [i for i, word in enumerate(words) if word.key not in alignment.context]
     closest = alignment.closest
     best = alignment.covered(closest[:1]) if closest else [0.0] * n
@@ -181,18 +184,6 @@ def features(alignment: Alignment, findings: Sequence[Finding]) -> dict[str, flo
         "miss_quotation": float("quotation" in kinds),
         "miss_negation": float("negation" in kinds),
     }
-
-
-def coverage(alignment: Alignment) -> float:
-    """Weighted share of the claim's words that the evidence holds anywhere, in any form."""
-    return _mean(_soft(alignment), alignment.weights)
-
-
-def _soft(alignment: Alignment) -> list[float]:
-    return [
-        max(credit, _PREFIX_CREDIT if credit < 0.5 and _has_prefix(word, alignment.evidence) else 0.0)
-        for word, credit in zip(alignment.words, alignment.found, strict=True)
-    ]
 
 
 def sigmoid(value: float) -> float:
