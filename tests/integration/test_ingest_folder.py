@@ -113,7 +113,7 @@ def test_a_bad_file_stops_nothing_is_remembered_and_is_read_again_when_it_change
 
 
 def test_what_is_no_document_is_skipped_and_counted(run, folder):
-    for name in (".hidden.md", "~$lock.docx", "notes.tmp", "photo.gif", "Makefile"):
+    for name in (".hidden.md", "~$lock.docx", "notes.tmp", "photo.gif", "datafile"):
         (folder / name).write_text("x", encoding="utf-8")
     (folder / ".git").mkdir()
     (folder / ".git" / "config.md").write_text("x", encoding="utf-8")
