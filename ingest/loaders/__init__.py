@@ -23,7 +23,8 @@ from ingest.errors import LoadError, UnsupportedFile
 class Loaded:
     """What a loader gives back: text, and where pages, headings and table rows stand in it.
 
-    `n_hidden` counts the characters that were left out because a reader of the file does not see them.
+    `n_hidden` counts the characters that were left out because a reader of the file does not see them. Without a title of its
+    own the document has that of the first heading, if `is_titled_by_heading`, or the file's name.
     """
 
     text: str
@@ -37,10 +38,11 @@ class Loaded:
     metadata: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     n_hidden: int = 0
+    is_titled_by_heading: bool = True
 
 
 # Raised whenever the same bytes start to give another text, language, chunks or terms, so that stored documents are read again.
-LOADERS_VERSION = 5
+LOADERS_VERSION = 6
 
 # What Python and the libraries raise on broken structures. A lack of memory is none: it is told apart (`ingest.reading`).
 BROKEN = (
@@ -245,7 +247,7 @@ def load_file(path: Path, name: str) -> Document:
 
 
 def _first_heading(loaded: Loaded) -> str:
-    for heading in loaded.headings:
+    for heading in loaded.headings if loaded.is_titled_by_heading else ():
         title = loaded.text[heading.start : heading.end].strip("# \t\n")
         if title:
             return title

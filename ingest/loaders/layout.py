@@ -45,7 +45,7 @@ def read_page(words: Sequence[Word]) -> str:
         return ""
     height = median(word.bottom - word.top for word in words) or 1.0
     may_have_columns = len(words) <= _MAX_COLUMN_WORDS
-    return _text(_rows(words), height) if may_have_columns else "\n".join(_line(row, height) for row in _rows(words))
+    return _text(rows_of(words), height) if may_have_columns else "\n".join(_line(row, height) for row in rows_of(words))
 
 
 def _text(rows: list[Row], height: float) -> str:
@@ -62,8 +62,13 @@ def _text(rows: list[Row], height: float) -> str:
             words = [word for row in inside for word in row]
             left = [word for word in words if word.right <= gutter]
             right = [word for word in words if word.right > gutter]
-            lines += [_text(_rows(side), height) for side in (left, right)]
+            lines += [_text(rows_of(side), height) for side in (left, right)]
     return "\n".join(lines)
+
+
+def cells_apart(row: Row, height: float) -> int:
+    """Number of pieces of a row that wide gaps part, in heights of the page's usual line."""
+    return len(_pieces(row, CELL_GAP * height))
 
 
 def _stretches(rows: list[Row], height: float) -> Iterator[tuple[int, int, float | None]]:
@@ -81,7 +86,7 @@ def _stretches(rows: list[Row], height: float) -> Iterator[tuple[int, int, float
         yield plain, len(rows), None
 
 
-def _rows(words: Sequence[Word]) -> list[Row]:
+def rows_of(words: Sequence[Word]) -> list[Row]:
     """Words that share a height, from left to right; rows from top to bottom."""
     rows: list[Row] = []
     bands: list[tuple[float, float]] = []

@@ -2,8 +2,9 @@
 
 Words are put in lines by their places, so that the cells of a table row stand in one line, apart by ` | `, and prose in columns
 is read column by column (`layout`). What no reader sees is left out and counted (`pdf_words`). A page that is an image of text,
-or whose fonts do not tell their letters, goes through text recognition where that is installed. Bookmarks are headings; filled
-form fields and notes stand below the text of their page, marked `[field]` and `[note]`.
+or whose fonts do not tell their letters, goes through text recognition where that is installed. Bookmarks are headings; without
+any, lines that look like headings are (`pdf_headings`). Filled form fields and notes stand below the text of their page, marked
+`[field]` and `[note]`.
 
 PDFium reads: over the filings of two public sets pypdf found as many words in twice the time, left more rows of tables apart,
 and had no page that PDFium garbled (data/results/pdf-dev.json). A file that PDFium cannot open is written anew by pypdf, which
@@ -23,6 +24,7 @@ from ingest.errors import LoadError
 from ingest.loaders import Loaded, ocr
 from ingest.loaders.builder import MAX_CHARS
 from ingest.loaders.layout import Word, read_page
+from ingest.loaders.pdf_headings import PageLook, headings_by_look, look_of
 from ingest.loaders.pdf_lines import join_cut_words, without_running_lines
 from ingest.loaders.pdf_parts import bookmarks, fields_and_notes, headings, properties
 from ingest.loaders.pdf_words import Placed, Surface, read_words, seen
@@ -54,6 +56,7 @@ class _PageText:
     n_hidden: int = 0
     is_recognised: bool = False
     unread: str = ""
+    look: PageLook | None = None
 
 
 def load(data: bytes) -> Loaded:
@@ -68,9 +71,9 @@ def load(data: bytes) -> Loaded:
         document.init_forms()
         if len(document) == 0:
             raise LoadError("is damaged: it has no page that can be found. Bring it back from a copy, or save it anew")
-        read = _read_all(document)
-        labels = [document.get_page_label(index) for index in range(len(document))]
         outline, about = bookmarks(document), properties(document)
+        read = _read_all(document, is_looked_at=not outline)
+        labels = [document.get_page_label(index) for index in range(len(document))]
         n_attached = document.count_attachments()
     except pypdfium2.PdfiumError as error:
         raise LoadError(f"is damaged: {str(error).rstrip('.')}. Bring it back from a copy, or save it anew") from error
@@ -80,7 +83,8 @@ def load(data: bytes) -> Loaded:
     if not any(page.text.strip() or page.below for page in read):
         raise LoadError(f"has no text: {unread[0] if unread else 'nothing that a reader sees stands on its pages'}")
     loaded = _join(read, labels)
-    loaded.headings = headings(loaded.text, loaded.pages, outline)
+    loaded.headings = headings(loaded.text, loaded.pages, outline or headings_by_look([page.look for page in read]))
+    loaded.is_titled_by_heading = bool(outline)  # the largest letters of a report's cover are seldom its title
     loaded.title = about.pop("title")
     loaded.metadata |= about | {"unread_pages": "; ".join(unread)}
     if is_rescued:
@@ -90,10 +94,10 @@ def load(data: bytes) -> Loaded:
     return loaded
 
 
-def _read_all(document: "PdfDocument") -> list[_PageText]:
+def _read_all(document: "PdfDocument", *, is_looked_at: bool) -> list[_PageText]:
     read, n_chars = [], 0
     for index in range(len(document)):
-        read.append(_read(document, index))
+        read.append(_read(document, index, is_looked_at))
         n_chars += len(read[-1].text)
         if n_chars > MAX_CHARS:
             raise LoadError(f"holds more than {MAX_CHARS:,} characters of text. Split it into smaller files")
@@ -153,8 +157,8 @@ def _rescued(data: bytes) -> "PdfDocument | None":
     return document if len(document) else None
 
 
-def _read(document: "PdfDocument", index: int) -> _PageText:
-    """Text of one page; one that cannot be read says why and loses none of the others."""
+def _read(document: "PdfDocument", index: int, is_looked_at: bool) -> _PageText:
+    """Text of one page, if `is_looked_at` with the look of its lines; one that cannot be read says why and loses no other."""
     import pypdfium2
 
     try:
@@ -169,7 +173,10 @@ def _read(document: "PdfDocument", index: int) -> _PageText:
         n_hidden += sum(len(placed.word.text) for placed in words) - sum(len(placed.word.text) for placed in shown)
         text = _clean(_in_lines(shown))
         if not _is_scan(surface, text) and _garbled_share(text) <= _MAX_GARBLED:
-            return _PageText(text, tuple(below), n_hidden, is_layer)
+            upright = [placed for placed in shown if placed.turn == 0]
+            bold = [placed.style.is_bold for placed in upright]
+            look = look_of([placed.word for placed in upright], bold) if is_looked_at else None
+            return _PageText(text, tuple(below), n_hidden, is_layer, look=look)
         return _recognise(surface, _PageText(text, tuple(below), n_hidden, is_layer))
     except pypdfium2.PdfiumError as error:
         return _PageText(unread=f"is damaged ({error})")

@@ -35,7 +35,7 @@ def properties(document: "PdfDocument") -> dict[str, str]:
     """Title, author and dates by the names that documents use; a title that a tool made up is empty."""
     about = {name: document.get_metadata_value(key).replace("\0", "").strip() for name, key in _KEYS.items()}
     lowered = about["title"].lower()
-    if lowered.startswith(_RUBBISH) or _FILE_NAME.search(lowered):
+    if lowered.startswith(_RUBBISH) or _FILE_NAME.search(lowered) or not any(map(str.isalpha, lowered)):
         about["title"] = ""
     return about | {name: _iso(about[name]) for name in ("created", "modified")}
 

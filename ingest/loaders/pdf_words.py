@@ -7,6 +7,7 @@ crosses it.
 """
 
 import ctypes
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +20,9 @@ from ingest.loaders.layout import Word
 if TYPE_CHECKING:
     from pypdfium2 import PdfPage
 
+_FILL_AND_STROKE = 2  # render mode: bold by hand
+_BOLD = re.compile(r"bold|black|heavy|demi|[-,]bd\b", re.IGNORECASE)
+_BOLD_WEIGHT = 600
 _NO_INK = (3, 7)  # render modes. Source: ISO 32000-2, table 104
 _MIN_CONTRAST = 10  # of 255, in the channel that differs most; the faintest grey that a screen shows as a shade
 _MIN_SHARE_ON_PAGE = 0.3
@@ -33,10 +37,11 @@ _NOTHING = "\u200b\u200c\u200d\u2060\ufeff"
 
 
 class _Style(NamedTuple):
-    """How a letter is painted: render mode, and colour (red, green, blue, alpha), None for a pattern."""
+    """How a letter is painted: render mode, colour (red, green, blue, alpha), None for a pattern, and whether it is bold."""
 
     mode: int
     colour: tuple[int, int, int, int] | None
+    is_bold: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,6 +152,7 @@ def _runs(textpage: Any) -> Iterator[_Run]:
 
     unicode_of, box_of, box = pdfium.FPDFText_GetUnicode, pdfium.FPDFText_GetLooseCharBox, pdfium.FS_RECTF()
     styles: dict[int, _Style] = {}
+    fonts: dict[int, bool] = {}
     run: _Run | None = None
     for index in range(pdfium.FPDFText_CountChars(textpage)):
         code = unicode_of(textpage, index)
@@ -158,7 +164,7 @@ def _runs(textpage: Any) -> Iterator[_Run]:
             continue
         box_of(textpage, index, box)
         left, bottom, right, top = box.left, box.bottom, box.right, box.top
-        style = _style(pdfium.FPDFText_GetTextObject(textpage, index), styles)
+        style = _style(pdfium.FPDFText_GetTextObject(textpage, index), styles, fonts)
         joins = False
         if run is not None:
             low, high = run.edges[1], run.edges[3]
@@ -192,8 +198,8 @@ def _letter(textpage: Any, index: int, code: int) -> str:
     return "" if letter in _NOTHING else letter
 
 
-def _style(item: Any, styles: dict[int, _Style]) -> _Style:
-    """Style of a text object; `styles` remembers those of the page."""
+def _style(item: Any, styles: dict[int, _Style], fonts: dict[int, bool]) -> _Style:
+    """Style of a text object; `styles` and `fonts` remember those of the page."""
     import pypdfium2.raw as pdfium
 
     if not item:
@@ -204,8 +210,26 @@ def _style(item: Any, styles: dict[int, _Style]) -> _Style:
         is_known = pdfium.FPDFPageObj_GetFillColor(item, *parts)
         red, green, blue, alpha = (part.value for part in parts)
         colour = (red, green, blue, alpha) if is_known else None
-        styles[address] = _Style(pdfium.FPDFTextObj_GetTextRenderMode(item), colour)
+        mode = pdfium.FPDFTextObj_GetTextRenderMode(item)
+        styles[address] = _Style(mode, colour, mode == _FILL_AND_STROKE or _is_bold(item, fonts))
     return styles[address]
+
+
+def _is_bold(item: Any, fonts: dict[int, bool]) -> bool:
+    """Whether a text object's font is bold by its name or weight; `fonts` remembers those of the page."""
+    import pypdfium2.raw as pdfium
+
+    font = pdfium.FPDFTextObj_GetFont(item)
+    if not font:
+        return False
+    address = ctypes.addressof(font.contents)
+    if address not in fonts:
+        size = pdfium.FPDFFont_GetBaseFontName(font, None, 0)
+        name = ctypes.create_string_buffer(max(size, 1))
+        pdfium.FPDFFont_GetBaseFontName(font, name, size)
+        is_named = bool(_BOLD.search(name.value.decode("utf-8", "replace")))
+        fonts[address] = is_named or pdfium.FPDFFont_GetWeight(font) >= _BOLD_WEIGHT
+    return fonts[address]
 
 
 def seen(surface: Surface, words: list[Placed]) -> tuple[list[Placed], bool]:
@@ -230,7 +254,7 @@ def seen(surface: Surface, words: list[Placed]) -> tuple[list[Placed], bool]:
 
 def _is_inkless(placed: Placed) -> bool:
     """True for a word that paints nothing itself. Signs are left aside: check boxes are drawn under a transparent sign."""
-    mode, colour = placed.style
+    mode, colour, _ = placed.style
     is_clear = mode == 0 and colour is not None and colour[3] == 0
     return (mode in _NO_INK or is_clear) and any(map(str.isalnum, placed.word.text))
 
