@@ -86,7 +86,9 @@ _CODE = """.py .js .jsx .mjs .cjs .ts .tsx .vue .java .c .h .cc .cpp .hh .hpp .c
     .css .scss .toml .yaml .yml
     .ini .cfg .conf .properties .diff .patch""".split()
 _PLAIN = ".txt .text .log .tex .org .adoc .srt .vtt".split()
-_SLIDES = ".pptx .pptm .ppsx".split()
+_DOCUMENTS = ".docx .docm .dotx .dotm".split()
+_SLIDES = ".pptx .pptm .ppsx .ppsm .potx .potm".split()
+_SHEETS = ".xlsx .xlsm .xltx .xltm".split()
 # Files that have no suffix by custom, and the suffix of what is read as they are.
 NAMES = dict.fromkeys("readme license licence notice changelog authors copying".split(), ".txt") | dict.fromkeys(
     "makefile dockerfile".split(), ".sh"
@@ -128,10 +130,9 @@ def _loaders() -> dict[str, Callable[[bytes], Loaded]]:
         ".html": html.load,
         ".htm": html.load,
         ".xhtml": html.load,
-        ".docx": docx.load,
+        **dict.fromkeys(_DOCUMENTS, docx.load),
         **dict.fromkeys(_SLIDES, pptx.load),
-        ".xlsx": xlsx.load,
-        ".xlsm": xlsx.load,
+        **dict.fromkeys(_SHEETS, xlsx.load),
         ".odt": odf.load,
         ".ods": odf.load,
         ".odp": odf.load,
@@ -155,10 +156,12 @@ def _loaders() -> dict[str, Callable[[bytes], Loaded]]:
 
 
 SUFFIXES = frozenset(
-    """.pdf .md .markdown .rst .html .htm .xhtml .docx .xlsx .xlsm .odt .ods .odp .epub .rtf .eml .msg
+    """.pdf .md .markdown .rst .html .htm .xhtml .odt .ods .odp .epub .rtf .eml .msg
     .csv .tsv .json .jsonl .ndjson .xml .ipynb""".split()
     + _PLAIN
+    + _DOCUMENTS
     + _SLIDES
+    + _SHEETS
     + _CODE
     + _IMAGES
     + _DATABASES

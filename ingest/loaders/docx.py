@@ -1,10 +1,12 @@
-"""DOCX: paragraphs, headings, lists and tables in reading order, as lines; then headers, footers and comments. No pages.
+"""DOCX: paragraphs, headings, lists, tables and charts in reading order; then headers, footers and comments. No pages.
 
 Left out and counted: hidden text, text of no size, and letters in the colour of what is behind them. Deleted text that is kept
 for tracking is no text of the document, inserted text is.
 """
 
 import io
+import re
+import zipfile
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ingest.errors import LoadError
 from ingest.loaders import Loaded
 from ingest.loaders.builder import Builder
+from ingest.loaders.charts import write_charts
 from ingest.loaders.docx_look import Look
 from ingest.loaders.long_tables import TableRow, write_inner_table
 from ingest.loaders.package import Package, attribute, refuse_entities
@@ -21,6 +24,13 @@ if TYPE_CHECKING:
     from docx.table import Table
     from docx.text.paragraph import Paragraph
 
+_MAIN_PART = "word/document.xml"
+_DOCUMENT = b"application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
+# Templates and files with macros hold the same; python-docx opens documents alone.
+_LIKE_DOCUMENTS = re.compile(
+    rb"application/vnd\.(?:openxmlformats-officedocument\.wordprocessingml\.template|ms-word\.(?:document\.macroEnabled|"
+    rb"template\.macroEnabledTemplate))\.main\+xml"
+)
 _RUNS = ".//w:r[not(ancestor::w:del or ancestor::w:moveFrom or ancestor::w:r)]"  # a run in a run is of a text box
 
 _IN_CELL = ".//w:p[not(ancestor::w:r)]"  # those of a table in the cell too; a paragraph in a run is of a text box
@@ -41,8 +51,8 @@ def load(data: bytes) -> Loaded:
         if name.endswith((".xml", ".rels")):
             refuse_entities(package.read(name))
     try:
-        document = docx.Document(io.BytesIO(data))
-        reader = _Reader(document, _footnotes(package))
+        document = docx.Document(io.BytesIO(_as_document(data, package)))
+        reader = _Reader(document, package)
         for block in document.iter_inner_content():
             if isinstance(block, Table):
                 reader.table(block)
@@ -51,11 +61,25 @@ def load(data: bytes) -> Loaded:
         reader.margins(document)
         if "word/comments.xml" in package.names:
             reader.comments(document)
+        if reader.n_unread_charts:
+            reader.builder.warnings.append(f"charts that keep no figures in the file: {reader.n_unread_charts}")
     except (PackageNotFoundError, KeyError, ValueError, LxmlError) as error:
         raise LoadError(f"is no DOCX that can be read: {error}. Bring it back from a copy, or save it anew") from error
     about = document.core_properties
     metadata = {"author": about.author, "created": _iso(about.created), "modified": _iso(about.modified)}
     return reader.builder.finish(title=about.title, metadata=metadata)
+
+
+def _as_document(data: bytes, package: Package) -> bytes:
+    """The file, or a copy of one that is a template or has macros, which says that it is a document."""
+    types = package.read("[Content_Types].xml") if "[Content_Types].xml" in package.names else b""
+    if not _LIKE_DOCUMENTS.search(types):
+        return data
+    copy = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(copy, "w") as new:
+        for name in dict.fromkeys(old.namelist()):
+            new.writestr(name, _LIKE_DOCUMENTS.sub(_DOCUMENT, types) if name == "[Content_Types].xml" else package.read(name))
+    return copy.getvalue()
 
 
 def _iso(moment: datetime | None) -> str:
@@ -65,9 +89,11 @@ def _iso(moment: datetime | None) -> str:
 class _Reader:
     """Writes what a reader sees of paragraphs and tables."""
 
-    def __init__(self, document: "Document", notes: dict[str, str]) -> None:
-        self._notes = notes
+    def __init__(self, document: "Document", package: Package) -> None:
+        self._package = package
+        self._notes = _footnotes(package)
         self.builder = Builder()
+        self.n_unread_charts = 0
         self._look = Look(document.styles.element, bool(document.element.xpath("w:background")))
         # Asked of each paragraph, python-docx searches all styles for the default one: seconds in a long document.
         self._style_names = {style.style_id: style.name or "" for style in document.styles}
@@ -75,6 +101,7 @@ class _Reader:
     def paragraph(self, paragraph: "Paragraph") -> None:
         """Write one paragraph, apart from what stands above it unless it is an item of a list."""
         text = self._text(paragraph)
+        self.n_unread_charts += write_charts(paragraph._p, _MAIN_PART, self._package, self.builder)
         if not text:
             return
         style = self._style_names.get(_style_id(paragraph._p.pPr, "p"), "")

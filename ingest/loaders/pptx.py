@@ -1,4 +1,4 @@
-"""PPTX: each slide is a page with its title as heading, then its shapes in their order, tables as rows, then its notes.
+"""PPTX: each slide is a page: its title as heading, its shapes in their order, tables and charts as rows, its notes.
 
 Left out and counted: hidden slides and shapes, shapes beside the slide, text of no size, and text in the colour of what is
 behind it. Slide numbers, dates and footers that repeat are no text of a slide.
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ingest.loaders import Loaded
 from ingest.loaders.builder import Builder
+from ingest.loaders.charts import write_charts
 from ingest.loaders.long_tables import TableRow, write_inner_table
 from ingest.loaders.package import Package, tag_of
 from ingest.loaders.pptx_look import Look
@@ -55,15 +56,15 @@ def _write_slide(package: Package, part: str, extent: tuple[int, int] | None, bu
     if slide.get("show") in ("0", "false"):
         builder.n_hidden += sum(len(text) for shape in [*shapes, *noted] for text in _texts(shape))
         return
-    if n_charts := len(list(slide.iter("{http://schemas.openxmlformats.org/drawingml/2006/chart}chart"))):
-        builder.warnings.append(
-            f"{part.rpartition('/')[2].removesuffix('.xml')}: charts whose figures were not read: {n_charts}"
-        )
     look = Look(package, part, slide, extent)
+    n_unread = 0
     shapes.sort(key=lambda shape: _placeholder(shape) not in _TITLES)  # stable: the rest keeps its order
     for shape in shapes:
         if _placeholder(shape) not in _REPEATED:
-            _write_shape(shape, look, builder)
+            n_unread += _write_shape(shape, look, builder)
+    if n_unread:
+        name = part.rpartition("/")[2].removesuffix(".xml")
+        builder.warnings.append(f"{name}: charts that keep no figures in the file: {n_unread}")
     if page is not None:
         look = Look(package, notes, page, None)
         for shape in noted:
@@ -96,18 +97,20 @@ def _texts(shape: "_Element") -> Iterator[str]:
     return (text.text or "" for text in shape.iter("{*}t"))
 
 
-def _write_shape(shape: "_Element", look: Look, builder: Builder) -> None:
+def _write_shape(shape: "_Element", look: Look, builder: Builder) -> int:
+    """Write what a shape shows, and return how many charts in it could not be read."""
     if _is_hidden(shape) or look.is_off(shape):
         builder.n_hidden += sum(map(len, _texts(shape)))
-        return
+        return 0
     builder.gap()
     _write_table(shape, look, builder)
     paragraphs = [text for text in _paragraphs(shape.find("{*}txBody"), shape, None, look, builder) if text]
     if _placeholder(shape) in _TITLES:
         builder.heading(1, " ".join(paragraphs))
-        return
+        return 0
     for text in paragraphs:
         builder.line(f"- {text}" if _placeholder(shape) in ("body", "obj") and len(paragraphs) > 1 else text)
+    return write_charts(shape, look.part, look.package, builder)
 
 
 def _write_table(shape: "_Element", look: Look, builder: Builder) -> None:

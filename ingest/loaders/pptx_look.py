@@ -54,6 +54,7 @@ class Look:
     """The look of one slide. `size`: width and height of slides in EMU, None where the file does not say."""
 
     def __init__(self, package: Package, part: str, slide: "_Element", size: tuple[int, int] | None) -> None:
+        self.package, self.part = package, part
         self._size = size
         layout_part = _target(package, part, "slideLayout")
         master_part = _target(package, layout_part, "slideMaster") or _target(package, part, "notesMaster")

@@ -144,6 +144,10 @@ def _load(text: str, delimiter: str, first: int) -> Loaded:
     return builder.finish(whole_lines=True)
 
 
+# What text one cell may hold; the limit of the library, 131,072 characters, is less than people paste into one.
+csv.field_size_limit(10_000_000)
+
+
 def _records(text: str, delimiter: str, *, strict: bool = False, quoting: Literal[0, 3] = csv.QUOTE_MINIMAL) -> list[list[str]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=strict)
     return [collapse(record) for record in reader]

@@ -1,12 +1,14 @@
 """XLSX: each sheet is a page with its name as heading, each row a line that names its columns, values as Excel shows them.
 
+The comments on cells stand below their sheet.
+
 Left out and counted: hidden sheets, rows and columns, letters in the colour of their cell, values that their number format does
 not show. A formula counts as what it last gave; one that was never calculated is empty, with a warning.
 Sheets are read as a stream: openpyxl tells hidden rows only where it holds a whole sheet as objects, fifty times its size.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
@@ -18,11 +20,13 @@ from ingest.loaders import Loaded
 from ingest.loaders.builder import Builder
 from ingest.loaders.package import Package, attribute, stream_xml, tag_of
 from ingest.loaders.tables import Row, collapse, write_sheet
+from ingest.loaders.xlsx_comments import comments_on
 from ingest.loaders.xlsx_look import Area, Style, column_number, covered_areas, is_covered, read_styles
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
+_CELL = re.compile(r"([A-Z]{1,3})(\d{1,7})")
 _REFERENCE = re.compile(r"([A-Z]{1,3})\d*")
 _MAX_COLUMNS = 16_384
 _LITERAL = re.compile(r'"([^"]*)"|\\(.)|\[\$([^\]-]*)(?:-[^\]]*)?\]|\[[^\]]*\]|[_*].')
@@ -64,18 +68,29 @@ def load(data: bytes) -> Loaded:
             name = sheet.get("name", "")
             data = package.read(target)
             areas = covered_areas(package, target, data)
-            if any(kind == "comments" for kind, _ in package.relations(target).values()):
-                builder.warnings.append(f"comments on cells of sheet {name} were not read")
-            rows = list(_rows(data, book, areas, builder, sheet.get("state", "visible") != "visible"))
+            hidden_columns: set[int] = set()
+            rows = list(_rows(data, book, areas, builder, sheet.get("state", "visible") != "visible", hidden_columns))
             if rows:
                 builder.page(f"sheet {name}")
                 builder.heading(1, name)
                 write_sheet(rows, builder)
+            numbers = {row.number for row in rows}
+            for cell, comment in comments_on(package, target):
+                if _is_shown(cell, numbers, hidden_columns):
+                    builder.line(f"Comment on {cell}: {comment}")
+                else:
+                    builder.n_hidden += len(comment)
     if book.n_uncalculated:
         what = f"formulas without a calculated value, read as empty cells: {book.n_uncalculated:,}"
         builder.warnings.append(f"{what}. Open the file in a spreadsheet program and save it")
     properties = package.properties()
     return builder.finish(title=properties.pop("title"), whole_lines=True, metadata=properties)
+
+
+def _is_shown(cell: str, rows: Collection[int], hidden_columns: Collection[int]) -> bool:
+    """True for a cell, such as `B7`, of a row that is shown and in no hidden column."""
+    found = _CELL.fullmatch(cell)
+    return found is not None and int(found[2]) in rows and column_number(found[1]) not in hidden_columns
 
 
 def _strings(package: Package, part: str) -> list[str]:
@@ -89,10 +104,11 @@ def _text(element: "_Element") -> str:
     return "".join(t.text or "" for t in element.iter("{*}t") if tag_of(t.getparent()) != "rPh")
 
 
-def _rows(data: bytes, book: _Book, areas: list[Area], builder: Builder, is_hidden: bool) -> Iterator[Row]:
-    """Visible rows with something in them; what is hidden is counted."""
+def _rows(
+    data: bytes, book: _Book, areas: list[Area], builder: Builder, is_hidden: bool, hidden_columns: set[int]
+) -> Iterator[Row]:
+    """Visible rows with something in them; what is hidden is counted, and hidden columns are added to `hidden_columns`."""
     number = 0
-    hidden_columns: set[int] = set()
     for element in stream_xml(data, "{*}cols", "{*}row"):
         if tag_of(element) == "cols":
             for column in element:

@@ -272,6 +272,13 @@ def test_fifty_megabytes_of_zeros(name):
         load_bytes(bytes(50_000_000), name)
 
 
+def test_a_long_cell_of_a_csv_is_read_whole():
+    notes = "The valve was opened. " * 20_000
+    document = load_bytes(f'Part,Notes\nKX-1,"{notes}"\nKX-2,"Closed, and dry"\n'.encode(), "parts.csv")
+    assert document.warnings == ()
+    assert "Closed, and dry" in document.text and document.text.count("The valve was opened.") == 20_000
+
+
 def test_ten_megabytes_of_csv():
     """The figures are of size, not of time: every row arrives, and every one keeps its number."""
     rows = "".join(f"{n},item {n},{n / 100:.2f},a remark of some length for row {n}\n" for n in range(150_000))
