@@ -17,6 +17,7 @@ from ingest.documents import Heading, Table
 from ingest.errors import LoadError
 from ingest.loaders import Loaded, cascade, sight
 from ingest.loaders.cascade import Cascade
+from ingest.loaders.figure_tables import tables_of
 from ingest.loaders.sight import Look
 from ingest.loaders.text import decode
 
@@ -50,7 +51,7 @@ def load(data: bytes, linked: Callable[[str], str | None] | None = None) -> Load
     writer = _Writer(_Reader(root, linked or (lambda address: None)))
     body = root.find("body")
     _walk(body if body is not None else root, writer, writer.reader.page)
-    text, headings = writer.finish()
+    text, headings, tables = writer.finish()
     title = root.findtext("head/title") or ""
     language = (root.get("lang") or "")[:2].lower()
     about = {str(meta.get("name")).lower(): str(meta.get("content") or "") for meta in root.iterfind("head/meta[@name]")}
@@ -58,7 +59,7 @@ def load(data: bytes, linked: Callable[[str], str | None] | None = None) -> Load
         text=text,
         title=" ".join(title.split()),
         headings=headings,
-        tables=writer.tables,
+        tables=tables,
         metadata={"declared_language": language, "author": about.get("author", ""), "created": about.get("date", "")},
         n_hidden=writer.reader.n_hidden,
     )
@@ -174,7 +175,9 @@ class _Writer:
         self._line = ""
         self._headings: list[Heading] = []
         self.header: tuple[int, int] | None = None  # where the row stands that names the columns of the table at hand
-        self.tables: list[Table] = []
+        self._tables: list[Table] = []
+        self._unmarked: list[tuple[int, int]] = []  # tables without a header, none with another one in it
+        self.n_tables = 0
 
     def text(self, text: str) -> None:
         """Add running text to the current line."""
@@ -204,20 +207,28 @@ class _Writer:
         if start < self._length:
             self._headings.append(Heading(level, start, self._length - 1))
 
-    def table(self) -> None:
-        """Record that what was written since the header is its table."""
+    def table(self, start: int, n_before: int) -> None:
+        """Record that what was written since the header is its table.
+
+        One without a header stands since `start`; it is left aside if there are more tables now than there were before it.
+        """
         self.end_line()
         if self.header and self.header[1] < self._length:
-            self.tables.append(Table(*self.header, self._length))
+            self._tables.append(Table(*self.header, self._length))
+        elif not self.header and self.n_tables == n_before:
+            self._unmarked.append((start, self._length))
+        self.n_tables += 1
 
     def position(self) -> int:
         """Where the next line will start."""
         return self._length
 
-    def finish(self) -> tuple[str, list[Heading]]:
-        """Return the text and its headings."""
+    def finish(self) -> tuple[str, list[Heading], list[Table]]:
+        """Return the text, its headings and its tables whose columns have names."""
         self.end_line()
-        return "".join(self._done), self._headings
+        text = "".join(self._done)
+        tables = [*self._tables, *tables_of(text, self._unmarked)]
+        return text, self._headings, sorted(tables, key=lambda table: table.start)
 
     def _write(self, line: str) -> None:
         self._done.append(line)
@@ -249,10 +260,11 @@ def _walk(element: etree._Element, writer: _Writer, outer: Look) -> None:
         writer.end_line(blank=not is_line)
         if tag == "li":
             writer.text("- ")
+        start, n_before = writer.position(), writer.n_tables
         outer_header, writer.header = writer.header, None if tag == "table" else writer.header
         _inside(element, writer, look)
         if tag == "table":
-            writer.table()
+            writer.table(start, n_before)
             writer.header = outer_header
         writer.end_line(blank=not is_line)
     else:

@@ -23,11 +23,11 @@ from ingest.documents import Page
 from ingest.errors import LoadError
 from ingest.loaders import Loaded, ocr
 from ingest.loaders.builder import MAX_CHARS
+from ingest.loaders.figure_tables import tables_of
 from ingest.loaders.layout import Word, read_page
 from ingest.loaders.pdf_headings import PageLook, headings_by_look, look_of
 from ingest.loaders.pdf_lines import join_cut_words, without_running_lines
 from ingest.loaders.pdf_parts import bookmarks, fields_and_notes, headings, properties
-from ingest.loaders.pdf_tables import tables_of
 from ingest.loaders.pdf_words import Placed, Surface, read_words, seen
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def load(data: bytes) -> Loaded:
         raise LoadError(f"has no text: {unread[0] if unread else 'nothing that a reader sees stands on its pages'}")
     loaded = _join(read, labels)
     loaded.headings = headings(loaded.text, loaded.pages, outline or headings_by_look([page.look for page in read]))
-    loaded.tables = tables_of(loaded.text, loaded.pages)
+    loaded.tables = tables_of(loaded.text, ((page.start, page.end) for page in loaded.pages))
     loaded.is_titled_by_heading = bool(outline)  # the largest letters of a report's cover are seldom its title
     loaded.title = about.pop("title")
     loaded.metadata |= about | {"unread_pages": "; ".join(unread)}

@@ -1,13 +1,12 @@
-"""Names of columns in chunks that begin inside of a table of a PDF."""
+"""Names of columns in chunks that begin inside of a table, where the file does not say which row names them."""
 
-from ingest.documents import Page
 from ingest.loaders import load_bytes
-from ingest.loaders.pdf_tables import tables_of
+from ingest.loaders.figure_tables import tables_of
 from tests.unit.test_pdf import drawn
 
 
 def columns_at(text, words):
-    found = tables_of(text, [Page(1, 0, len(text))])
+    found = tables_of(text, [(0, len(text))])
     at = text.index(words)
     inside = [table for table in found if table.header_end <= at < table.end]
     return " ".join(text[inside[0].start : inside[0].header_end].split()) if inside else ""
@@ -46,7 +45,16 @@ def test_prose_ends_a_table_and_the_header_of_another_width_names_nothing():
 
 
 def test_rows_of_words_are_no_table_with_a_header():
-    assert tables_of("Ana | Lead\nBea | Deputy\n", [Page(1, 0, 23)]) == []
+    assert tables_of("Ana | Lead\nBea | Deputy\n", [(0, 23)]) == []
+
+
+def test_a_page_whose_header_is_not_marked_as_one():
+    rows = "".join(
+        f"<tr><td>{name}<td>{one}<td>{two}" for name, one, two in (("Region", 2024, 2025), ("North", 7, 8), ("South", 9, 10))
+    )
+    document = load_bytes(f"<p>Sales<table>{rows}</table><p>South of that.".encode(), "a.html")
+    assert document.columns_at(document.text.index("South")) == "Region | 2024 | 2025"
+    assert document.columns_at(document.text.index("South of")) == ""
 
 
 def test_columns_reach_the_document():

@@ -1,13 +1,13 @@
-"""Where tables stand in the text of a PDF, and which of their lines name the columns, told by the lines themselves.
+"""Where tables of figures stand in a text, and which lines name their columns, where the file says neither.
 
 A table's rows hold figures in cells parted by bars. The lines with bars and no figure that stand directly above the first of
 them name the columns, if one has as many cells. A year or a day is no figure.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
-from ingest.documents import Page, Table
+from ingest.documents import Table
 
 _FIGURE = re.compile(r"[$€£(]*\s*[-\u2013\u2014+]?\s*\d[\d.,\u00a0]*\s*[%)]*|[-\u2013\u2014]")
 _YEAR = re.compile(r"(?:19|20)\d\d")
@@ -16,17 +16,17 @@ _MAX_LINES_BETWEEN = 2  # without bars, between header and first row: "Assets:"
 _PROSE_WORDS = 14
 
 
-def tables_of(text: str, pages: Sequence[Page]) -> list[Table]:
-    """Tables whose columns have names, in their order; none goes over the end of its page."""
-    return [table for page in pages for table in _of_page(text, page)]
+def tables_of(text: str, ranges: Iterable[tuple[int, int]]) -> list[Table]:
+    """Tables whose columns have names, in the order of the ranges of the text; none goes over the end of its range."""
+    return [table for start, end in ranges for table in _tables(text, start, end)]
 
 
-def _of_page(text: str, page: Page) -> Iterator[Table]:
+def _tables(text: str, first: int, last: int) -> Iterator[Table]:
     header: list[tuple[int, int, int]] = []  # start, end and number of cells of each line
     table: Table | None = None
     between = 0
-    position = page.start
-    for line in text[page.start : page.end].splitlines(keepends=True):
+    position = first
+    for line in text[first:last].splitlines(keepends=True):
         start, position = position, position + len(line)
         cells = [cell.strip() for cell in line.strip().split("|")]
         if len(cells) == 1:
