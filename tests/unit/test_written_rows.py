@@ -30,11 +30,12 @@ def _words(row, places):
 
 def test_claims_have_their_class_and_the_marked_words(tmp_path):
     rows = [row for row in _rows(tmp_path) if row.support != IGNORED]
-    assert [row.support for row in rows] == [0, 1, 2, 0]
+    assert [row.support for row in rows] == [0, 1, 2, 0, 0, 0]
     marked = [_words(row, [i + 1 for i, tag in enumerate(row.tags) if tag == 1]) for row in rows]
-    assert marked == ["", "140", "with a photograph a name", ""]
-    copied = _words(rows[3], range(1, rows[3].n_first + 1))
-    assert copied == "the limit in madrid is 140 euros a night, in lisbon 110."
+    assert marked == ["", "140", "with a photograph a name", "", "", ""]
+    assert {_words(row, range(1, row.n_first + 1)) for row in rows[3:]} == {
+        "staff may carry over five days.", "the limit in madrid is 140 euros a night, in lisbon 110.", "visitors wear a badge.",
+    }  # fmt: skip
     assert all("{{" not in _words(row, range(len(row.ids))) for row in rows)
 
 
@@ -44,6 +45,13 @@ def test_what_is_left_without_an_addition_is_true(tmp_path):
     )
     claims = [_words(row, range(1, row.n_first + 1)) for row in _rows(tmp_path, text) if row.support == 0]
     assert "in madrid the limit is 140 euros." in claims
+
+
+def test_a_table_keeps_its_lines(tmp_path):
+    text = ITEM.replace("P: Staff", "P: City | Limit\\nMadrid | 140\\nLisbon | 110\\nStaff")
+    (tmp_path / "one.txt").write_text(text, encoding="utf-8")
+    (item,) = read_items(tmp_path / "one.txt")
+    assert item.passage.splitlines()[:3] == ["City | Limit", "Madrid | 140", "Lisbon | 110"]
 
 
 def test_an_answer_is_found_where_it_lies_and_a_question_without_one_has_none(tmp_path):
