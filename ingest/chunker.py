@@ -77,11 +77,14 @@ def chunk_document(
     most = settings.max_tokens if is_known else settings.max_words
     units = _lines if document.whole_lines else sentence_spans
 
+    regions = list(_regions(document))
+    inside = {start for (start, _), _ in regions if _is_inside_a_word(document.text, start)}.difference(starts)
+
     def count(span: Span) -> int:
-        return bisect_left(starts, span[1]) - bisect_left(starts, span[0])
+        return bisect_left(starts, span[1]) - bisect_left(starts, span[0]) + (span[0] in inside)
 
     chunks = []
-    for region, path in _regions(document):
+    for region, path in regions:
         for start, end in _pack(document.text, region, units, count, settings.min_tokens, most):
             columns = document.columns_at(start)
             chunks.append(
@@ -97,6 +100,11 @@ def chunk_document(
                 )
             )
     return chunks
+
+
+def _is_inside_a_word(text: str, position: int) -> bool:
+    """True where a page ends inside of a word: what stands behind is a token more on its own."""
+    return 0 < position < len(text) and not text[position - 1].isspace() and not text[position].isspace()
 
 
 def heading_path(document: Document, position: int) -> tuple[str, ...]:

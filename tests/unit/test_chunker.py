@@ -41,6 +41,12 @@ def test_chunks_are_exact_slices_that_cover_the_text_and_stay_on_their_page(text
     assert len({chunk.id for chunk in chunks}) == len(chunks)
 
 
+def test_a_page_that_begins_inside_a_word_is_measured_with_what_is_left_of_the_word():
+    text = "aaaa " + "b " * 16
+    document = Document("a.pdf", text, "0" * 64, pages=(Page(1, 0, 2), Page(2, 2, len(text))))
+    assert all(len(word_starts(chunk.text)) <= 16 for chunk in chunk_document(document, word_starts, SMALL))
+
+
 def test_ids_depend_on_document_content_and_range_only():
     first, again = chunks_of("One two three."), chunks_of("One two three.")
     assert [c.id for c in first] == [c.id for c in again]
