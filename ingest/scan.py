@@ -59,6 +59,10 @@ class Patterns:
 
 
 AS_REMEMBERED = Patterns()
+_RULES_BELOW = (
+    f"has access rules of its own, and a `{ACCESS_FILE}` counts at the top of the ingested folder alone. Nothing in here was "
+    f"read. Write its rules there, with the way to this folder before each pattern, or ingest this folder as a source"
+)
 
 
 @dataclass
@@ -87,6 +91,9 @@ class Scan:
         while waiting:  # no recursion: folders may lie deeper in each other than Python calls
             directory, inner, specs = waiting.pop()
             found = self._listed(directory, inner)
+            if inner and any(entry.name == ACCESS_FILE for entry in found):
+                self.failed[self._named(inner)] = _RULES_BELOW  # who wrote them does not want the folder open to all
+                continue
             if any(entry.name == IGNORE_FILE and not entry.is_dir(follow_symlinks=False) for entry in found):
                 specs = (*specs, (len(inner), _ignore_file(Path(directory, IGNORE_FILE))))
             subfolders = [entry for entry in found if entry.is_dir(follow_symlinks=False)]

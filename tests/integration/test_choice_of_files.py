@@ -200,3 +200,14 @@ def test_a_mount_point_that_is_empty_now_removes_nothing(run, folder, tmp_path, 
     folder.rmdir()
     away.rename(folder)
     assert len(run()) == 6
+
+
+def test_a_folder_with_access_rules_below_the_top_is_not_opened_to_all(folder, run, tmp_path):
+    (folder / "drafts" / ".ragaccess").write_text("*: editors\n", encoding="utf-8")
+    names = run()
+    states = Store.open(tmp_path / "store").states()
+    assert names == {"a.md", "b.txt", "deep/d.txt", "deep/drafts/c.md", "drafts/"}
+    assert states["drafts/"].status == "failed"
+    assert ".ragaccess" in states["drafts/"].reason
+    (folder / "drafts" / ".ragaccess").unlink()
+    assert {"drafts/a.md", "drafts/keep.md"} < run()
