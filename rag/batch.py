@@ -165,12 +165,14 @@ def _lines(text: str, file: Path) -> Iterator[tuple[int, dict[str, Any] | InputE
 
 
 def _job(line: dict[str, Any], number: int) -> Job | InputError:
-    if isinstance(line.get("question"), str):
-        return Job(_identity(line), line["question"])
-    turns = line.get("turns")
-    if isinstance(turns, list) and turns and all(_is_turn(turn) for turn in turns):
+    """A question with the turns before it; without a `question` the last of the `turns` is it."""
+    question, turns = line.get("question"), line.get("turns", [])
+    if isinstance(turns, list) and all(_is_turn(turn) for turn in turns):
         pairs = tuple((str(turn["role"]), str(turn["text"])) for turn in turns)
-        return Job(_identity(line), pairs[-1][1], pairs[:-1])
+        if isinstance(question, str):
+            return Job(_identity(line), question, pairs[:-1] if pairs and pairs[-1][1] == question else pairs)
+        if pairs:
+            return Job(_identity(line), pairs[-1][1], pairs[:-1])
     return InputError(
         f'line {number} holds no question: write "question": "..." or "turns": [{{"role", "text"}}, ...].', _identity(line)
     )

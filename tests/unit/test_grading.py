@@ -6,7 +6,7 @@ import json
 import pytest
 
 from rag.answers import Answer, Citation, Claim
-from rag.batch import labelled_pairs, read_labelled
+from rag.batch import labelled_pairs, read_labelled, read_questions
 from rag.errors import InputError
 from rag.evaluation.answers import document_of, grade, is_contained, is_exact, is_gradable, shares_half, token_f1
 from rag.evaluation.caching import CachingEmbedder
@@ -228,3 +228,20 @@ def test_citations_match_as_finely_as_the_place_is_known():
 def test_a_quote_is_verbatim_only_where_it_stands():
     quotes = [Citation("a.md", None, 2, 5, "cde"), Citation("a.md", None, 2, 5, "Cde"), Citation("b.md", None, 0, 0, "")]
     assert n_verbatim(quotes, {"a.md": "abcdef", "b.md": ""}.__getitem__) == 1
+
+
+def test_turns_beside_a_question_go_before_it(tmp_path):
+    before = [{"role": "user", "text": "What does it weigh?"}, {"role": "assistant", "text": "3.5 kg."}]
+    asked = {"role": "user", "text": "And its height?"}
+    lines = [
+        {"question": asked["text"], "turns": before},
+        {"question": asked["text"], "turns": [*before, asked]},
+        {"turns": [*before, asked]},
+        {"question": asked["text"], "turns": ["none"]},
+    ]
+    file = tmp_path / "q.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    *jobs, bad = read_questions(file)
+    expected = [(asked["text"], (("user", "What does it weigh?"), ("assistant", "3.5 kg.")))] * 3
+    assert [(job.question, job.turns) for job in jobs] == expected
+    assert isinstance(bad, InputError)
