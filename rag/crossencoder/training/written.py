@@ -1,9 +1,9 @@
-"""Rows from `data/checking/training`: passages, claims and questions that were written for this project.
+r"""Rows from `data/checking/training`: passages, claims and questions that were written for this project.
 
-Each item of a file is a block of lines, divided by blank lines:
+Each item of a file is a block of lines, divided by blank lines; `crossed` behind the domain says that the passage is English:
 
     # en companies               language and domain
-    P: the passage, where \\n stands for a line break
+    P: the passage, where \n stands for a line break
     S: a claim that it supports
     C: a claim that it contradicts, the {{wrong words}} in braces
     N: a claim that it does not state, the {{words it lacks}} in braces
