@@ -21,8 +21,16 @@ if TYPE_CHECKING:
     from pypdfium2 import PdfPage
 
 _FILL_AND_STROKE = 2  # render mode: bold by hand
-_BOLD = re.compile(r"bold|black|heavy|demi|[-,]bd\b", re.IGNORECASE)
-_BOLD_WEIGHT = 600
+_BOLD = re.compile(
+    r"bold|black|heavy|demi|[-,]bd\b|[-,]medi(?!um)"
+    r"|(?:^|\+)(?:cmbx|cmb\d|cmssbx|sfbx|sfsx|sfrb|ecbx|ecsx|ecrb)",  # TeX's own
+    re.IGNORECASE,
+)
+_PLAIN = re.compile(
+    r"regular|roman|book|light|thin|medium|ital|oblique|slanted|arial|helvetica|times|courier|calibri|(?:^|\+)(?:cm|sf|ec)[a-z]+\d",
+    re.IGNORECASE,
+)
+_BOLD_WEIGHT = 700  # where the name tells nothing: PDFium makes it of the strokes' width
 _NO_INK = (3, 7)  # render modes. Source: ISO 32000-2, table 104
 _MIN_CONTRAST = 10  # of 255, in the channel that differs most; the faintest grey that a screen shows as a shade
 _MIN_SHARE_ON_PAGE = 0.3
@@ -227,9 +235,16 @@ def _is_bold(item: Any, fonts: dict[int, bool]) -> bool:
         size = pdfium.FPDFFont_GetBaseFontName(font, None, 0)
         name = ctypes.create_string_buffer(max(size, 1))
         pdfium.FPDFFont_GetBaseFontName(font, name, size)
-        is_named = bool(_BOLD.search(name.value.decode("utf-8", "replace")))
-        fonts[address] = is_named or pdfium.FPDFFont_GetWeight(font) >= _BOLD_WEIGHT
+        told = _is_bold_by_name(name.value.decode("utf-8", "replace"))
+        fonts[address] = pdfium.FPDFFont_GetWeight(font) >= _BOLD_WEIGHT if told is None else told
     return fonts[address]
+
+
+def _is_bold_by_name(name: str) -> bool | None:
+    """None where the name of a font does not tell."""
+    if _BOLD.search(name):
+        return True
+    return False if _PLAIN.search(name) else None
 
 
 def seen(surface: Surface, words: list[Placed]) -> tuple[list[Placed], bool]:
