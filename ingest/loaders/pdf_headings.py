@@ -2,8 +2,8 @@
 
 A heading is a short line of its own that begins with a capital or a figure and is no sentence, caption or line of a list of
 contents. Lines of the same look that follow one another closely are one heading. Larger letters stand above smaller ones, bold
-ones of the text's size below all. A size that one heading alone has is a cover's or a call-out's if it is above all sizes that
-more of them share: it is none, but for the first heading of all.
+ones of the text's size, or slanted ones, below all. A size that one heading alone has is a cover's or a call-out's if it is
+above all sizes that more of them share: it is none, but for the first heading of all.
 """
 
 import re

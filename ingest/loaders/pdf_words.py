@@ -26,8 +26,9 @@ _BOLD = re.compile(
     r"|(?:^|\+)(?:cmbx|cmb\d|cmssbx|sfbx|sfsx|sfrb|ecbx|ecsx|ecrb)",  # TeX's own
     re.IGNORECASE,
 )
+_SLANTED = re.compile(r"[-,]\w*(?:ital|obli)", re.IGNORECASE)
 _PLAIN = re.compile(
-    r"regular|roman|book|light|thin|medium|ital|oblique|slanted|arial|helvetica|times|courier|calibri|(?:^|\+)(?:cm|sf|ec)[a-z]+\d",
+    r"regular|roman|book|light|thin|medium|arial|helvetica|times|courier|calibri|(?:^|\+)(?:cm|sf|ec)[a-z]+\d",
     re.IGNORECASE,
 )
 _BOLD_WEIGHT = 700  # where the name tells nothing: PDFium makes it of the strokes' width
@@ -45,7 +46,7 @@ _NOTHING = "\u200b\u200c\u200d\u2060\ufeff"
 
 
 class _Style(NamedTuple):
-    """How a letter is painted: render mode, colour (red, green, blue, alpha), None for a pattern, and whether it is bold."""
+    """How a letter is painted: mode, colour (red, green, blue, alpha; None for a pattern), whether it is bold or slanted."""
 
     mode: int
     colour: tuple[int, int, int, int] | None
@@ -224,7 +225,7 @@ def _style(item: Any, styles: dict[int, _Style], fonts: dict[int, bool]) -> _Sty
 
 
 def _is_bold(item: Any, fonts: dict[int, bool]) -> bool:
-    """Whether a text object's font is bold by its name or weight; `fonts` remembers those of the page."""
+    """Whether a text object's font is bold or slanted by its name, or bold by weight; `fonts` remembers those of the page."""
     import pypdfium2.raw as pdfium
 
     font = pdfium.FPDFTextObj_GetFont(item)
@@ -241,8 +242,8 @@ def _is_bold(item: Any, fonts: dict[int, bool]) -> bool:
 
 
 def _is_bold_by_name(name: str) -> bool | None:
-    """None where the name of a font does not tell."""
-    if _BOLD.search(name):
+    """None where the name of a font does not tell. A slanted one sets a line off as a bold one does."""
+    if _BOLD.search(name) or _SLANTED.search(name):
         return True
     return False if _PLAIN.search(name) else None
 

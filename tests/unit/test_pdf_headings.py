@@ -227,10 +227,10 @@ def test_the_raised_mark_of_a_note_hides_no_heading():
         sheet.body()
         sheet.line("Leases", size=14, gap=14)
         canvas.setFont("Helvetica", 6)
-        canvas.drawString(72 + canvas.stringWidth("Leases", "Helvetica", 14), sheet.y + 6, "1")
+        canvas.drawString(75 + canvas.stringWidth("Leases", "Helvetica", 14), sheet.y + 6, "1")
         sheet.body("Anna signs.")
 
-    assert path_of(load_bytes(drawn(draw), "r.pdf"), "Anna")[1:] == ("Leases1",)
+    assert path_of(load_bytes(drawn(draw), "r.pdf"), "Anna")[1:] == ("Leases 1",)
 
 
 def test_a_number_set_apart_belongs_to_its_heading():
@@ -274,6 +274,23 @@ def test_headings_in_columns_follow_the_order_of_reading():
     assert path_of(document, "Anna says in line n") == ("paper", "Scope of it")
     assert path_of(document, "Berta says in line b") == ("paper", "Scope of it")
     assert path_of(document, "Berta says in line n") == ("paper", "Prices of it")
+
+
+def test_a_slanted_line_apart_is_a_heading_and_a_slanted_word_is_none():
+    def draw(canvas):
+        sheet = Sheet(canvas)
+        sheet.body("Anna signs.")
+        sheet.line("Note", font="Helvetica-Oblique", gap=14)
+        canvas.drawString(110, sheet.y, "on what follows")
+        canvas.setFont("Helvetica", 10)
+        canvas.drawString(180, sheet.y, "is given below")
+        sheet.body("Berta signs.")
+        sheet.line("Foreign exchange", font="Helvetica-Oblique", gap=14)
+        sheet.body("Carla signs.")
+
+    document = load_bytes(drawn(draw), "r.pdf")
+    assert path_of(document, "Berta") == ("r",)
+    assert path_of(document, "Carla") == ("r", "Foreign exchange")
 
 
 def test_bold_is_told_by_the_name_of_a_font_before_its_weight():
