@@ -118,10 +118,13 @@ def _regions(document: Document) -> Iterator[tuple[Span, tuple[str, ...]]]:
     limits = [(page.start, page.end) for page in document.pages] or [(0, len(document.text))]
     cuts = _section_starts(document)
     path: list[Heading] = []
+    at = 0  # of the next heading: pages are in order, and a book has many of both
     for start, end in limits:
         position = start
-        for heading in cuts:
-            if not start <= heading.start < end:
+        while at < len(cuts) and cuts[at].start < end:
+            heading = cuts[at]
+            at += 1
+            if heading.start < start:
                 continue
             if position < heading.start:
                 yield (position, heading.start), _titles(document, path)

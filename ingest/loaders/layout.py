@@ -59,16 +59,37 @@ def _text(rows: list[Row], height: float) -> str:
             if gutter is None:
                 lines.append(_table_line(cells) if cells else _line(row, height))
         if gutter is not None:
-            words = [word for row in inside for word in row]
-            left = [word for word in words if word.right <= gutter]
-            right = [word for word in words if word.right > gutter]
-            lines += [_text(rows_of(side), height) for side in (left, right)]
+            lines += [_text(rows_of(side), height) for side in _sides(inside, gutter)]
     return "\n".join(lines)
 
 
-def cells_apart(row: Row, height: float) -> int:
-    """Number of pieces of a row that wide gaps part, in heights of the page's usual line."""
-    return len(_pieces(row, CELL_GAP * height))
+def rows_in_order(words: Sequence[Word]) -> list[Row]:
+    """The rows of a page's words in the order in which `read_page` has them."""
+    if not words:
+        return []
+    height = median(word.bottom - word.top for word in words) or 1.0
+    return _in_order(rows_of(words), height) if len(words) <= _MAX_COLUMN_WORDS else rows_of(words)
+
+
+def _in_order(rows: list[Row], height: float) -> list[Row]:
+    ordered: list[Row] = []
+    for start, end, gutter in _stretches(rows, height):
+        if gutter is None:
+            ordered += rows[start:end]
+            continue
+        for side in _sides(rows[start:end], gutter):
+            ordered += _in_order(rows_of(side), height)
+    return ordered
+
+
+def _sides(rows: list[Row], gutter: float) -> tuple[list[Word], list[Word]]:
+    words = [word for row in rows for word in row]
+    return [word for word in words if word.right <= gutter], [word for word in words if word.right > gutter]
+
+
+def cells_apart(row: Row, height: float) -> list[str]:
+    """Pieces of a row that wide gaps part, in heights of the usual line."""
+    return _pieces(row, CELL_GAP * height)
 
 
 def _stretches(rows: list[Row], height: float) -> Iterator[tuple[int, int, float | None]]:

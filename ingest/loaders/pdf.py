@@ -2,9 +2,9 @@
 
 Words are put in lines by their places, so that the cells of a table row stand in one line, apart by ` | `, and prose in columns
 is read column by column (`layout`). What no reader sees is left out and counted (`pdf_words`). A page that is an image of text,
-or whose fonts do not tell their letters, goes through text recognition where that is installed. Bookmarks are headings; without
-any, lines that look like headings are (`pdf_headings`). Filled form fields and notes stand below the text of their page, marked
-`[field]` and `[note]`.
+or whose fonts do not tell their letters, goes through text recognition where that is installed. Bookmarks are headings; where
+none leads to its words, lines that look like headings are (`pdf_headings`). Filled form fields and notes stand below the text
+of their page, marked `[field]` and `[note]`.
 
 PDFium reads: over the filings of two public sets pypdf found as many words in twice the time, left more rows of tables apart,
 and had no page that PDFium garbled (data/results/pdf-dev.json). A file that PDFium cannot open is written anew by pypdf, which
@@ -73,7 +73,7 @@ def load(data: bytes) -> Loaded:
         if len(document) == 0:
             raise LoadError("is damaged: it has no page that can be found. Bring it back from a copy, or save it anew")
         outline, about = bookmarks(document), properties(document)
-        read = _read_all(document, is_looked_at=not outline)
+        read = _read_all(document)
         labels = [document.get_page_label(index) for index in range(len(document))]
         n_attached = document.count_attachments()
     except pypdfium2.PdfiumError as error:
@@ -84,9 +84,11 @@ def load(data: bytes) -> Loaded:
     if not any(page.text.strip() or page.below for page in read):
         raise LoadError(f"has no text: {unread[0] if unread else 'nothing that a reader sees stands on its pages'}")
     loaded = _join(read, labels)
-    loaded.headings = headings(loaded.text, loaded.pages, outline or headings_by_look([page.look for page in read]))
+    marked = headings(loaded.text, loaded.pages, outline)
+    looks = [] if marked else headings_by_look([page.look for page in read])
+    loaded.headings = marked or headings(loaded.text, loaded.pages, looks, are_lines=True)
     loaded.tables = tables_of(loaded.text, ((page.start, page.end) for page in loaded.pages))
-    loaded.is_titled_by_heading = bool(outline)  # the largest letters of a report's cover are seldom its title
+    loaded.is_titled_by_heading = bool(marked)  # the largest letters of a report's cover are seldom its title
     loaded.title = about.pop("title")
     loaded.metadata |= about | {"unread_pages": "; ".join(unread)}
     if is_rescued:
@@ -96,10 +98,10 @@ def load(data: bytes) -> Loaded:
     return loaded
 
 
-def _read_all(document: "PdfDocument", *, is_looked_at: bool) -> list[_PageText]:
+def _read_all(document: "PdfDocument") -> list[_PageText]:
     read, n_chars = [], 0
     for index in range(len(document)):
-        read.append(_read(document, index, is_looked_at))
+        read.append(_read(document, index))
         n_chars += len(read[-1].text)
         if n_chars > MAX_CHARS:
             raise LoadError(f"holds more than {MAX_CHARS:,} characters of text. Split it into smaller files")
@@ -159,8 +161,8 @@ def _rescued(data: bytes) -> "PdfDocument | None":
     return document if len(document) else None
 
 
-def _read(document: "PdfDocument", index: int, is_looked_at: bool) -> _PageText:
-    """Text of one page, if `is_looked_at` with the look of its lines; one that cannot be read says why and loses no other."""
+def _read(document: "PdfDocument", index: int) -> _PageText:
+    """Text of one page and how its lines look; one that cannot be read says why and loses no other."""
     import pypdfium2
 
     try:
@@ -177,7 +179,8 @@ def _read(document: "PdfDocument", index: int, is_looked_at: bool) -> _PageText:
         if not _is_scan(surface, text) and _garbled_share(text) <= _MAX_GARBLED:
             upright = [placed for placed in shown if placed.turn == 0]
             bold = [placed.style.is_bold for placed in upright]
-            look = look_of([placed.word for placed in upright], bold) if is_looked_at else None
+            # In a layer of recognised text sizes are guesses that differ from line to line.
+            look = None if is_layer else look_of([placed.word for placed in upright], bold)
             return _PageText(text, tuple(below), n_hidden, is_layer, look=look)
         return _recognise(surface, _PageText(text, tuple(below), n_hidden, is_layer))
     except pypdfium2.PdfiumError as error:

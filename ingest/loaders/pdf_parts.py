@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 _DATE = re.compile(r"D?:?(\d{4})(\d{2})?(\d{2})?(\d{2})?(\d{2})?(\d{2})?(?:([+-])(\d{2})'?(\d{2})?|(Z))?")
 _RUBBISH = ("microsoft word", "untitled", "(anonymous)", "document", "slide 1")
 _FILE_NAME = re.compile(r"\.(docx?|pdf|indd|xlsx?|htm|html|tmp|qxd)\b")
-_MAX_BOOKMARKS = 20_000
+MAX_BOOKMARKS = 20_000
+_OPENING = "§([{¿¡\"'“„‘‚«» "
+_MAX_PLACES = 1_000  # looked at for one bookmark
 _MAX_ANNOTATIONS = 5_000  # of one page
 _N_HEADING_LEVELS = 6
 _HIDDEN = 0x02 | 0x20  # flags "hidden" and "no view". Source: ISO 32000-2, table 167
@@ -63,7 +65,7 @@ def bookmarks(document: "PdfDocument") -> list[Bookmark]:
     """The outline in its order; what leads nowhere is left out."""
     found = []
     for count, entry in enumerate(document.get_toc()):
-        if count == _MAX_BOOKMARKS:
+        if count == MAX_BOOKMARKS:
             break
         target = entry.get_dest()
         index = target.get_index() if target is not None else None
@@ -73,46 +75,95 @@ def bookmarks(document: "PdfDocument") -> list[Bookmark]:
     return found
 
 
-def headings(text: str, pages: list[Page], outline: list[Bookmark]) -> list[Heading]:
+def headings(text: str, pages: list[Page], outline: list[Bookmark], *, are_lines: bool = False) -> list[Heading]:
     """Bookmarks as headings where their words stand on their page, case, blanks and marks aside.
 
-    Bookmarks of one page are looked for one after the other; one whose words are not there gives no heading.
+    Bookmarks of one page are looked for one after the other; one whose words are not there gives no heading. `are_lines`: the
+    words are known to be whole lines; without, a place that is one is best, then one that ends with a word.
     """
     found: list[Heading] = []
-    letters: dict[int, tuple[str, list[int]]] = {}
-    position: dict[int, int] = {}
-    for entry in outline:
+    known: _Letters | None = None
+    number = -1
+    for entry in sorted(outline, key=lambda entry: entry.page):  # the letters of one page at a time
         if entry.page >= len(pages):
             continue
-        page = pages[entry.page]
-        if entry.page not in letters:
-            letters = {entry.page: _letters(text, page.start, page.end)}
-        squeezed, places = letters[entry.page]
-        wanted = _letters(entry.title, 0, len(entry.title))[0]
-        start = _line_start(text, squeezed, places, wanted, position.get(entry.page, 0)) if wanted else -1
-        if start >= 0:
-            end = places[start + len(wanted) - 1] + 1
-            found.append(Heading(min(entry.level, _N_HEADING_LEVELS), places[start], end))
-            position[entry.page] = start + len(wanted)
+        if known is None or entry.page != number:
+            known, number = _Letters(text, pages[entry.page]), entry.page
+        span = known.line(entry.title, must_end=are_lines)
+        if span:
+            found.append(Heading(min(entry.level, _N_HEADING_LEVELS), *span))
     return sorted(found, key=lambda heading: heading.start)
+
+
+class _Letters:
+    """Letters and digits of a page in lower case and where each stands, and which of them are headings already."""
+
+    def __init__(self, text: str, page: Page) -> None:
+        self._text, self._page = text, page
+        self._squeezed, self._places = _letters(text, page.start, page.end)
+        self._after = 0
+        self._taken: set[int] = set()
+        self._missing: set[str] = set()  # a second look for them finds no more
+
+    def line(self, title: str, *, must_end: bool) -> tuple[int, int] | None:
+        """Where `title` stands at the start of a line, best behind the last one found; None if nowhere."""
+        wanted = _letters(title, 0, len(title))[0]
+        if not wanted or wanted in self._missing:
+            return None
+        start = self._find(wanted, self._after, must_end)
+        if start < 0:
+            start = self._find(wanted, 0, must_end=True)
+        if start < 0:
+            self._missing.add(wanted)
+            return None
+        self._taken.add(start)
+        self._after = max(self._after, start + len(wanted))
+        end = self._places[start + len(wanted) - 1] + 1
+        return self._opening(self._places[start]), self._line_end(end) if self._is_line(end) else end
+
+    def _find(self, wanted: str, after: int, must_end: bool) -> int:
+        at_word_end = anywhere = -1
+        start = self._squeezed.find(wanted, after)
+        for _ in range(_MAX_PLACES):
+            if start < 0:
+                break
+            if start not in self._taken and self._opens_line(start):
+                end = self._places[start + len(wanted) - 1] + 1
+                if self._is_line(end):
+                    return start
+                if at_word_end < 0 and not self._text[end : end + 1].isalnum():
+                    at_word_end = start
+                if anywhere < 0:
+                    anywhere = start
+            start = self._squeezed.find(wanted, start + 1)
+        if must_end:
+            return -1
+        return at_word_end if at_word_end >= 0 else anywhere
+
+    def _before(self, place: int) -> str:
+        """What stands in its line before `place`."""
+        return self._text[max(self._text.rfind("\n", self._page.start, place) + 1, self._page.start) : place]
+
+    def _opens_line(self, start: int) -> bool:
+        return not any(map(str.isalpha, self._before(self._places[start])))  # a number may stand before it
+
+    def _is_line(self, end: int) -> bool:
+        return not any(map(str.isalnum, self._text[end : self._line_end(end)]))
+
+    def _line_end(self, place: int) -> int:
+        end = self._text.find("\n", place, self._page.end)
+        return end if end >= 0 else self._page.end
+
+    def _opening(self, place: int) -> int:
+        """Start of the line where only a sign stands before the heading, which would be left alone."""
+        before = self._before(place).strip()
+        return place - len(self._before(place).lstrip()) if before and all(sign in _OPENING for sign in before) else place
 
 
 def _letters(text: str, start: int, end: int) -> tuple[str, list[int]]:
     """Letters and digits of `text[start:end]` in lower case, and where each stands."""
     kept = [(lowered, place) for place in range(start, end) if text[place].isalnum() for lowered in text[place].lower()]
     return "".join(letter for letter, _ in kept), [place for _, place in kept]
-
-
-def _line_start(text: str, squeezed: str, places: list[int], wanted: str, after: int) -> int:
-    """Where the letters `wanted` stand at the start of a line, best behind `after`; -1 if nowhere."""
-    starts = []
-    start = squeezed.find(wanted)
-    while start >= 0:
-        line = text[text.rfind("\n", 0, places[start]) + 1 : places[start]]
-        if not any(map(str.isalpha, line)):  # a number may stand before it
-            starts.append(start)
-        start = squeezed.find(wanted, start + 1)
-    return next((start for start in starts if start >= after), -1)
 
 
 def fields_and_notes(document: "PdfDocument", page: "PdfPage") -> tuple[list[str], int]:

@@ -21,8 +21,17 @@ if TYPE_CHECKING:
     from pypdfium2 import PdfPage
 
 _FILL_AND_STROKE = 2  # render mode: bold by hand
-_BOLD = re.compile(r"bold|black|heavy|demi|[-,]bd\b", re.IGNORECASE)
-_BOLD_WEIGHT = 600
+_BOLD = re.compile(
+    r"bold|black|heavy|demi|[-,]bd\b|[-,]medi(?!um)"
+    r"|(?:^|\+)(?:cmbx|cmb\d|cmssbx|sfbx|sfsx|sfrb|ecbx|ecsx|ecrb)",  # TeX's own
+    re.IGNORECASE,
+)
+_SLANTED = re.compile(r"[-,]\w*(?:ital|obli)", re.IGNORECASE)
+_PLAIN = re.compile(
+    r"regular|roman|book|light|thin|medium|arial|helvetica|times|courier|calibri|(?:^|\+)(?:cm|sf|ec)[a-z]+\d",
+    re.IGNORECASE,
+)
+_BOLD_WEIGHT = 700  # where the name tells nothing: PDFium makes it of the strokes' width
 _NO_INK = (3, 7)  # render modes. Source: ISO 32000-2, table 104
 _MIN_CONTRAST = 10  # of 255, in the channel that differs most; the faintest grey that a screen shows as a shade
 _MIN_SHARE_ON_PAGE = 0.3
@@ -37,7 +46,7 @@ _NOTHING = "\u200b\u200c\u200d\u2060\ufeff"
 
 
 class _Style(NamedTuple):
-    """How a letter is painted: render mode, colour (red, green, blue, alpha), None for a pattern, and whether it is bold."""
+    """How a letter is painted: mode, colour (red, green, blue, alpha; None for a pattern), whether it is bold or slanted."""
 
     mode: int
     colour: tuple[int, int, int, int] | None
@@ -216,7 +225,7 @@ def _style(item: Any, styles: dict[int, _Style], fonts: dict[int, bool]) -> _Sty
 
 
 def _is_bold(item: Any, fonts: dict[int, bool]) -> bool:
-    """Whether a text object's font is bold by its name or weight; `fonts` remembers those of the page."""
+    """Whether a text object's font is bold or slanted by its name, or bold by weight; `fonts` remembers those of the page."""
     import pypdfium2.raw as pdfium
 
     font = pdfium.FPDFTextObj_GetFont(item)
@@ -227,9 +236,16 @@ def _is_bold(item: Any, fonts: dict[int, bool]) -> bool:
         size = pdfium.FPDFFont_GetBaseFontName(font, None, 0)
         name = ctypes.create_string_buffer(max(size, 1))
         pdfium.FPDFFont_GetBaseFontName(font, name, size)
-        is_named = bool(_BOLD.search(name.value.decode("utf-8", "replace")))
-        fonts[address] = is_named or pdfium.FPDFFont_GetWeight(font) >= _BOLD_WEIGHT
+        told = _is_bold_by_name(name.value.decode("utf-8", "replace"))
+        fonts[address] = pdfium.FPDFFont_GetWeight(font) >= _BOLD_WEIGHT if told is None else told
     return fonts[address]
+
+
+def _is_bold_by_name(name: str) -> bool | None:
+    """None where the name of a font does not tell. A slanted one sets a line off as a bold one does."""
+    if _BOLD.search(name) or _SLANTED.search(name):
+        return True
+    return False if _PLAIN.search(name) else None
 
 
 def seen(surface: Surface, words: list[Placed]) -> tuple[list[Placed], bool]:

@@ -1,5 +1,7 @@
 """Names of columns in chunks that begin inside of a table, where the file does not say which row names them."""
 
+import pytest
+
 from ingest.loaders import load_bytes
 from ingest.loaders.figure_tables import tables_of
 from tests.unit.test_pdf import drawn
@@ -42,6 +44,44 @@ def test_prose_ends_a_table_and_the_header_of_another_width_names_nothing():
     assert columns_at(STATEMENT + prose + "Page | 17\n", "Page") == ""
     assert columns_at("| Units | Price\n" + prose + "Mac | 7 | 19.5\n", "Mac") == ""
     assert columns_at("See | below\nMac | 7 | 19.5\n", "Mac") == ""
+
+
+@pytest.mark.parametrize("row", ["Dividend | n/a | n/a", "Founded | 1998 | 2003", "Colour | red | blue"])
+def test_a_row_of_words_within_a_table_names_nothing(row):
+    text = f"Firm | Alpha | Beta\nStaff | 12 | 15\n{row}\nDebt | 7 | 19\n"
+    assert columns_at(text, "Debt") == columns_at(text, row) == "Firm | Alpha | Beta"
+
+
+def test_a_table_ends_where_lines_or_rows_of_another_width_part_it_from_what_follows():
+    table = "Firm | Alpha | Beta\nStaff | 12 | 15\n"
+    assert columns_at(table + "Of which\nabroad:\nDebt | 7 | 19\n", "Debt") == "Firm | Alpha | Beta"
+    assert columns_at(table + "Our\nnext\nsubject\nDebt | 7 | 19\n", "Debt") == ""
+    assert columns_at(table + "Offices\nLyon | 7\n", "Lyon") == ""
+    assert columns_at(table + "\nCity | Land\nLyon | 7 | 19\n", "Lyon") == ""
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        "Bill to | Acme GmbH\nInvoice no. | 4711\n",
+        "Name | Anna\nCity | Lyon\nAge | 42\nShoes | 38\nRooms | 3\n",
+        "Bill to | Acme GmbH\nInvoice no. | 4711\nCustomer | 17\nPaid by | Anna\n",
+        "Bill to | Acme GmbH\nDue | 31.12.2023\nPaid | 30.12.2023\nSent | 29.12.2023\n",
+    ],
+)
+def test_names_and_what_they_stand_for_are_no_table(pairs):
+    assert tables_of(pairs, [(0, len(pairs))]) == []
+
+
+def test_two_columns_are_a_table_under_an_empty_corner_or_with_figures_throughout():
+    assert columns_at("| 2023\nSales | 17\n", "Sales") == "| 2023"
+    assert columns_at("Firm | Staff\nAlpha | 12\nBeta | 15\nGamma | 9\n", "Gamma") == "Firm | Staff"
+    assert columns_at("Firm | Founded | Staff\nAlpha | 1.2.98 | 12\n", "Alpha") == "Firm | Founded | Staff"
+
+
+def test_a_day_is_no_figure():
+    text = "Firm | Alpha | Beta\nat | 31.12.2023 | 30/06/23\nStaff | 12 | 15\n"
+    assert columns_at(text, "Staff") == "Firm | Alpha | Beta at | 31.12.2023 | 30/06/23"
 
 
 def test_rows_of_words_are_no_table_with_a_header():
