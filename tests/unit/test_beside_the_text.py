@@ -13,11 +13,13 @@ from openpyxl.comments import Comment
 from pptx.chart.data import CategoryChartData
 from pptx.enum.chart import XL_CHART_TYPE
 
+from ingest.errors import LoadError
 from ingest.loaders import load_bytes
 from tests.unit.test_office_formats import saved
 
 CHARTS = "http://schemas.openxmlformats.org/drawingml/2006/chart"
 RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+UNREAD = "charts that keep no figures in the file or could not be read"
 
 
 def test_docx_reads_tables_in_cells_headers_footers_and_comments_once():
@@ -87,6 +89,27 @@ def test_a_thread_of_comments_is_read_once():
     assert "Threaded" not in text
 
 
+def test_damaged_comments_leave_the_text_readable():
+    file = docx.Document()
+    file.add_comment(file.add_paragraph("Valves.").runs, "Lost.", author="Ann")
+    data = saved(file)
+    for before, after in (("</w:comments>", ""), ("w:comments", "w:other"), (' w:author="Ann"', "")):
+        document = load_bytes(repacked(data, {}, {"word/comments.xml": (before, after)}), "a.docx")
+        if "author" in before:
+            assert document.text == "Valves.\n\nComment: Lost.\n"
+        else:
+            assert document.text == "Valves.\n"
+            assert document.warnings == ("comments are damaged and were not read",)
+
+
+def test_comments_that_define_entities_are_refused_as_before():
+    file = docx.Document()
+    file.add_comment(file.add_paragraph("Valves.").runs, "Lost.", author="Ann")
+    bomb = ("<w:comments", '<!DOCTYPE a [<!ENTITY b "c">]><w:comments')
+    with pytest.raises(LoadError, match="defines entities"):
+        load_bytes(repacked(saved(file), {}, {"word/comments.xml": bomb}), "a.docx")
+
+
 def repacked(data: bytes, added: dict[str, str], changed: dict[str, tuple[str, str]]) -> bytes:
     """A package with parts added, and with one text for another in parts that it has."""
     buffer = io.BytesIO()
@@ -126,7 +149,7 @@ def test_a_chart_without_its_figures_is_said():
     slide = deck.slides.add_slide(deck.slide_layouts[5])
     slide.shapes.title.text = "Sales"
     slide.shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, 0, 0, 99, 99, CategoryChartData())
-    assert load_bytes(saved(deck), "a.pptx").warnings == ("slide1: charts that keep no figures in the file: 1",)
+    assert load_bytes(saved(deck), "a.pptx").warnings == (f"slide1: {UNREAD}: 1",)
 
 
 def test_charts_of_a_text_stand_where_they_are():
@@ -142,7 +165,7 @@ def test_charts_of_a_text_stand_where_they_are():
     link = f'<Relationship Id="rChart" Type="{RELATIONS}/chart" Target="charts/chart1.xml"/></Relationships>'
     parts = {"word/charts/chart1.xml": part.blob.decode()}
     data = repacked(saved(file), parts, {"word/_rels/document.xml.rels": ("</Relationships>", link)})
-    assert load_bytes(data, "a.docx").text == "Before.\n\n | 2025 | 2026\nNorth | 3 | 7\nSouth | 4.1 | \nAfter.\n"
+    assert load_bytes(data, "a.docx").text == "Before.\n\n | 2025 | 2026\nNorth | 3 | 7\nSouth | 4.1 | \n\nAfter.\n"
 
 
 @pytest.mark.parametrize(
