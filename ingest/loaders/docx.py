@@ -7,24 +7,26 @@ for tracking is no text of the document, inserted text is.
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ingest.errors import LoadError
 from ingest.loaders import Loaded
 from ingest.loaders.builder import Builder
-from ingest.loaders.charts import write_charts
+from ingest.loaders.charts import Charts, chart_references
 from ingest.loaders.docx_look import Look
 from ingest.loaders.long_tables import TableRow, write_inner_table
-from ingest.loaders.package import Package, attribute, refuse_entities
+from ingest.loaders.package import Package, attribute, parse_xml, refuse_entities
 
 if TYPE_CHECKING:
     from docx.document import Document
     from docx.table import Table
     from docx.text.paragraph import Paragraph
 
-_MAIN_PART = "word/document.xml"
+_MAIN_PART = "word/document.xml"  # where the package does not say
+_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_NO_COMMENTS = f'<w:comments xmlns:w="{_W[1:-1]}"/>'.encode()
 _DOCUMENT = b"application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
 # Templates and files with macros hold the same; python-docx opens documents alone.
 _LIKE_DOCUMENTS = re.compile(
@@ -47,22 +49,27 @@ def load(data: bytes) -> Loaded:
     from lxml.etree import LxmlError
 
     package = Package(data, "DOCX")
-    for name in package.names:
+    main = package.related("", "officeDocument") or _MAIN_PART
+    damaged = _damaged(package, main)
+    for name in package.names - damaged.keys():
         if name.endswith((".xml", ".rels")):
             refuse_entities(package.read(name))
     try:
-        document = docx.Document(io.BytesIO(_as_document(data, package)))
-        reader = _Reader(document, package)
+        document = docx.Document(io.BytesIO(_as_document(data, package, damaged)))
+        reader = _Reader(document, package, main)
         for block in document.iter_inner_content():
             if isinstance(block, Table):
                 reader.table(block)
             else:
                 reader.paragraph(block)
         reader.margins(document)
-        if "word/comments.xml" in package.names:
+        if package.related(main, "comments") in damaged:
+            reader.builder.warnings.append("comments are damaged and were not read")
+        elif package.related(main, "comments") in package.names:
             reader.comments(document)
         if reader.n_unread_charts:
-            reader.builder.warnings.append(f"charts that keep no figures in the file: {reader.n_unread_charts}")
+            what = f"charts that keep no figures in the file or could not be read: {reader.n_unread_charts}"
+            reader.builder.warnings.append(what)
     except (PackageNotFoundError, KeyError, ValueError, LxmlError) as error:
         raise LoadError(f"is no DOCX that can be read: {error}. Bring it back from a copy, or save it anew") from error
     about = document.core_properties
@@ -70,15 +77,39 @@ def load(data: bytes) -> Loaded:
     return reader.builder.finish(title=about.title, metadata=metadata)
 
 
-def _as_document(data: bytes, package: Package) -> bytes:
-    """The file, or a copy of one that is a template or has macros, which says that it is a document."""
+def _damaged(package: Package, main: str) -> dict[str, bytes]:
+    """Parts with comments and charts that cannot be read, each with what stands in for it: the text is read without them."""
+    found = {}
+    for kind, name in package.relations(main).values():
+        if name in package.names and kind in ("comments", "chart", "chartEx"):
+            try:
+                data = package.read(name)
+            except LoadError:
+                found[name] = _NO_COMMENTS if kind == "comments" else b""
+                continue
+            refuse_entities(data)
+            if kind == "comments" and not _is_comments(data):
+                found[name] = _NO_COMMENTS
+    return found
+
+
+def _is_comments(data: bytes) -> bool:
+    try:
+        return bool(parse_xml(data).tag == f"{_W}comments")
+    except LoadError:
+        return False
+
+
+def _as_document(data: bytes, package: Package, damaged: Mapping[str, bytes]) -> bytes:
+    """The file, or a copy without its damaged parts, which also of a template or one with macros says that it is a document."""
     types = package.read("[Content_Types].xml") if "[Content_Types].xml" in package.names else b""
-    if not _LIKE_DOCUMENTS.search(types):
+    if not damaged and not _LIKE_DOCUMENTS.search(types):
         return data
+    changed = {**damaged, "[Content_Types].xml": _LIKE_DOCUMENTS.sub(_DOCUMENT, types)}
     copy = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(copy, "w") as new:
         for name in dict.fromkeys(old.namelist()):
-            new.writestr(name, _LIKE_DOCUMENTS.sub(_DOCUMENT, types) if name == "[Content_Types].xml" else package.read(name))
+            new.writestr(name, changed[name] if name in changed else package.read(name))
     return copy.getvalue()
 
 
@@ -89,9 +120,10 @@ def _iso(moment: datetime | None) -> str:
 class _Reader:
     """Writes what a reader sees of paragraphs and tables."""
 
-    def __init__(self, document: "Document", package: Package) -> None:
-        self._package = package
-        self._notes = _footnotes(package)
+    def __init__(self, document: "Document", package: Package, main: str) -> None:
+        self._main = main
+        self._charts = Charts(package)
+        self._notes = _footnotes(package, package.related(main, "footnotes"))
         self.builder = Builder()
         self.n_unread_charts = 0
         self._look = Look(document.styles.element, bool(document.element.xpath("w:background")))
@@ -101,9 +133,13 @@ class _Reader:
     def paragraph(self, paragraph: "Paragraph") -> None:
         """Write one paragraph, apart from what stands above it unless it is an item of a list."""
         text = self._text(paragraph)
-        self.n_unread_charts += write_charts(paragraph._p, _MAIN_PART, self._package, self.builder)
-        if not text:
-            return
+        if text:
+            self._write_paragraph(paragraph, text)
+        self._write_charts(paragraph._p)
+        if text:
+            self._write_notes(paragraph._p)
+
+    def _write_paragraph(self, paragraph: "Paragraph", text: str) -> None:
         style = self._style_names.get(_style_id(paragraph._p.pPr, "p"), "")
         if style == "Title":
             self.builder.heading(1, text)
@@ -111,12 +147,10 @@ class _Reader:
             self.builder.heading(int(style[8:]), text)
         elif style.startswith("List") or paragraph._p.xpath("w:pPr/w:numPr"):
             self.builder.line(f"- {text}")
-            self._write_notes(paragraph._p)
             return
         else:
             self.builder.line(text)
         self.builder.gap()
-        self._write_notes(paragraph._p)
 
     def table(self, table: "Table") -> None:
         """Write one line for each row, cells apart by ` | `; a merged cell is written once, a table in it as its text."""
@@ -136,6 +170,7 @@ class _Reader:
                 rows.append(TableRow(" | ".join(seen.values()), cells))
         write_inner_table(rows, self.builder, is_marked=bool(table._tbl.xpath("w:tr[1]/w:trPr/w:tblHeader")))
         self.builder.gap()
+        self._write_charts(table._tbl)
         self._write_notes(table._tbl)
 
     def margins(self, document: "Document") -> None:
@@ -159,14 +194,32 @@ class _Reader:
         """Write the comments below the text, each with who wrote it."""
         for comment in document.comments:
             text = " ".join(filter(None, map(self._text, comment.paragraphs)))
-            self._write_apart(
-                [f"Comment by {comment.author}: {text}" if comment.author else f"Comment: {text}"] if text else []
-            )
+            author = attribute(comment._comment_elm, "author")  # python-docx refuses a comment that names none
+            self._write_apart([f"Comment by {author}: {text}" if author else f"Comment: {text}"] if text else [])
 
     def _write_apart(self, lines: Iterable[str]) -> None:
         self.builder.gap()
         for line in filter(None, lines):
             self.builder.line(line)
+
+    def _write_charts(self, block: Any) -> None:
+        """Write the charts of a paragraph or table below it, apart from what follows; hidden ones are counted."""
+        shown = []
+        for reference in chart_references(block):
+            if any(True for _ in reference.iterancestors(f"{_W}del", f"{_W}moveFrom")):
+                continue  # as the text there, it is no part of the document
+            # Several runs are around it where a text box holds the chart.
+            if any(self._is_unseen(run) for run in reference.iterancestors(f"{_W}r")):
+                self.builder.n_hidden += self._charts.n_chars([reference], self._main)
+            else:
+                shown.append(reference)
+        if shown:
+            self.n_unread_charts += self._charts.write(shown, self._main, self.builder)
+            self.builder.gap()
+
+    def _is_unseen(self, run: Any) -> bool:
+        paragraph = next(run.iterancestors(f"{_W}p"), None)
+        return paragraph is None or self._look.is_unseen(run, paragraph)
 
     def _write_notes(self, block: Any) -> None:
         """Write the footnotes of a paragraph or table below it."""
@@ -195,11 +248,11 @@ def _style_id(properties: Any, kind: str) -> str:
     return str(names[0]) if names else ""
 
 
-def _footnotes(package: Package) -> dict[str, str]:
+def _footnotes(package: Package, part: str) -> dict[str, str]:
     """Text of the footnotes by their ids."""
-    if "word/footnotes.xml" not in package.names:
+    if part not in package.names:
         return {}
     return {
         attribute(note, "id"): " ".join("".join(text.text or "" for text in note.iter("{*}t")).split())
-        for note in package.xml("word/footnotes.xml").iterfind("{*}footnote")
+        for note in package.xml(part).iterfind("{*}footnote")
     }

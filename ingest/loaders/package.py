@@ -34,6 +34,7 @@ class Package:
 
     def __init__(self, data: bytes, kind: str) -> None:
         self.kind = kind
+        self._relations: dict[str, dict[str, tuple[str, str]]] = {}
         if data.startswith(_OLE):
             raise LoadError(f"is encrypted or an old Office file. Save it as {kind} without a password")
         try:
@@ -72,6 +73,11 @@ class Package:
 
     def relations(self, part: str) -> dict[str, tuple[str, str]]:
         """What an OOXML part refers to inside the package: (type, part name) by id; the type without its address."""
+        if part not in self._relations:  # asked of a part again for each of its shapes
+            self._relations[part] = self._read_relations(part)
+        return self._relations[part]
+
+    def _read_relations(self, part: str) -> dict[str, tuple[str, str]]:
         folder, name = posixpath.split(part)
         file = posixpath.join(folder, "_rels", f"{name}.rels")
         if file not in self.names:
@@ -83,9 +89,13 @@ class Package:
                 found[element.get("Id", "")] = (element.get("Type", "").rsplit("/", 1)[-1], target)
         return found
 
+    def related(self, part: str, kind: str) -> str:
+        """Name of the first part of a kind that a part refers to, empty if there is none."""
+        return next((target for found, target in self.relations(part).values() if found == kind), "")
+
     def properties(self) -> dict[str, str]:
         """Title, author and dates of an OOXML package, by the names that documents use."""
-        part = next((target for kind, target in self.relations("").values() if kind == "core-properties"), "")
+        part = self.related("", "core-properties")
         found = {tag_of(element): (element.text or "").strip() for element in self.xml(part)} if part in self.names else {}
         wanted = {"title": "title", "author": "creator", "created": "created", "modified": "modified"}
         return {name: found.get(tag, "") for name, tag in wanted.items()}

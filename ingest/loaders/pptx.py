@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ingest.loaders import Loaded
 from ingest.loaders.builder import Builder
-from ingest.loaders.charts import write_charts
+from ingest.loaders.charts import Charts, chart_references
 from ingest.loaders.long_tables import TableRow, write_inner_table
 from ingest.loaders.package import Package, tag_of
 from ingest.loaders.pptx_look import Look
@@ -34,10 +34,11 @@ def load(data: bytes) -> Loaded:
     size = presentation.find("{*}sldSz")
     extent = None if size is None else (int(size.get("cx", "0")), int(size.get("cy", "0")))
     builder = Builder()
+    charts = Charts(package)
     for number, reference in enumerate(presentation.iterfind("{*}sldIdLst/{*}sldId"), start=1):
         _, part = relations[_relation(reference)]
         builder.page(f"slide {number}")
-        _write_slide(package, part, extent, builder)
+        _write_slide(package, part, extent, charts, builder)
     properties = package.properties()
     return builder.finish(title=properties.pop("title"), metadata=properties)
 
@@ -47,7 +48,7 @@ def _relation(element: "_Element") -> str:
     return next(str(value) for name, value in element.attrib.items() if name.startswith("{") and name.endswith("}id"))
 
 
-def _write_slide(package: Package, part: str, extent: tuple[int, int] | None, builder: Builder) -> None:
+def _write_slide(package: Package, part: str, extent: tuple[int, int] | None, charts: Charts, builder: Builder) -> None:
     slide = package.xml(part)
     notes = next((target for kind, target in package.relations(part).values() if kind == "notesSlide"), "")
     shapes = list(_shapes(slide))
@@ -55,20 +56,21 @@ def _write_slide(package: Package, part: str, extent: tuple[int, int] | None, bu
     noted = [] if page is None else [shape for shape in _shapes(page) if _placeholder(shape) == "body"]
     if slide.get("show") in ("0", "false"):
         builder.n_hidden += sum(len(text) for shape in [*shapes, *noted] for text in _texts(shape))
+        builder.n_hidden += charts.n_chars(chart_references(slide), part)
         return
     look = Look(package, part, slide, extent)
     n_unread = 0
     shapes.sort(key=lambda shape: _placeholder(shape) not in _TITLES)  # stable: the rest keeps its order
     for shape in shapes:
         if _placeholder(shape) not in _REPEATED:
-            n_unread += _write_shape(shape, look, builder)
+            n_unread += _write_shape(shape, look, charts, builder)
     if n_unread:
         name = part.rpartition("/")[2].removesuffix(".xml")
-        builder.warnings.append(f"{name}: charts that keep no figures in the file: {n_unread}")
+        builder.warnings.append(f"{name}: charts that keep no figures in the file or could not be read: {n_unread}")
     if page is not None:
         look = Look(package, notes, page, None)
         for shape in noted:
-            _write_shape(shape, look, builder)
+            _write_shape(shape, look, charts, builder)
 
 
 def _shapes(slide: "_Element") -> Iterator["_Element"]:
@@ -97,10 +99,10 @@ def _texts(shape: "_Element") -> Iterator[str]:
     return (text.text or "" for text in shape.iter("{*}t"))
 
 
-def _write_shape(shape: "_Element", look: Look, builder: Builder) -> int:
+def _write_shape(shape: "_Element", look: Look, charts: Charts, builder: Builder) -> int:
     """Write what a shape shows, and return how many charts in it could not be read."""
     if _is_hidden(shape) or look.is_off(shape):
-        builder.n_hidden += sum(map(len, _texts(shape)))
+        builder.n_hidden += sum(map(len, _texts(shape))) + charts.n_chars(chart_references(shape), look.part)
         return 0
     builder.gap()
     _write_table(shape, look, builder)
@@ -110,7 +112,7 @@ def _write_shape(shape: "_Element", look: Look, builder: Builder) -> int:
         return 0
     for text in paragraphs:
         builder.line(f"- {text}" if _placeholder(shape) in ("body", "obj") and len(paragraphs) > 1 else text)
-    return write_charts(shape, look.part, look.package, builder)
+    return charts.write(chart_references(shape), look.part, builder)
 
 
 def _write_table(shape: "_Element", look: Look, builder: Builder) -> None:

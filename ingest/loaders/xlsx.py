@@ -8,8 +8,8 @@ Sheets are read as a stream: openpyxl tells hidden rows only where it holds a wh
 """
 
 import re
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
@@ -20,7 +20,7 @@ from ingest.loaders import Loaded
 from ingest.loaders.builder import Builder
 from ingest.loaders.package import Package, attribute, stream_xml, tag_of
 from ingest.loaders.tables import Row, collapse, write_sheet
-from ingest.loaders.xlsx_comments import comments_on
+from ingest.loaders.xlsx_comments import comments_on, persons_of
 from ingest.loaders.xlsx_look import Area, Style, column_number, covered_areas, is_covered, read_styles
 
 if TYPE_CHECKING:
@@ -44,6 +44,26 @@ class _Book:
     n_uncalculated: int = 0  # formulas without a value
 
 
+@dataclass
+class _Hidden:
+    """What of a sheet is hidden. `is_rest`: so are the rows that the sheet does not list; `listed` are those it shows then."""
+
+    is_sheet: bool
+    columns: set[int] = field(default_factory=set)
+    rows: set[int] = field(default_factory=set)
+    is_rest: bool = False
+    listed: set[int] = field(default_factory=set)
+
+    def holds(self, cell: str) -> bool:
+        """True for a cell, such as `B7`, that is not shown, and for what names no cell."""
+        found = _CELL.fullmatch(cell)
+        if found is None or self.is_sheet:
+            return True
+        row = int(found[2])
+        is_unlisted = self.is_rest and row not in self.listed
+        return is_unlisted or row in self.rows or column_number(found[1]) in self.columns
+
+
 def load(data: bytes) -> Loaded:
     """Read an XLSX file.
 
@@ -61,6 +81,7 @@ def load(data: bytes) -> Loaded:
         read_styles(package, parts.get("styles", ""), parts.get("theme", "")),
         datetime(1904, 1, 1) if is_1904 else datetime(1899, 12, 30),
     )
+    persons = persons_of(package, main)
     builder = Builder()
     for sheet in workbook.iterfind("{*}sheets/{*}sheet"):
         kind, target = relations.get(attribute(sheet, "id"), ("", ""))
@@ -68,29 +89,27 @@ def load(data: bytes) -> Loaded:
             name = sheet.get("name", "")
             data = package.read(target)
             areas = covered_areas(package, target, data)
-            hidden_columns: set[int] = set()
-            rows = list(_rows(data, book, areas, builder, sheet.get("state", "visible") != "visible", hidden_columns))
-            if rows:
+            hidden = _Hidden(sheet.get("state", "visible") != "visible")
+            rows = list(_rows(data, book, areas, builder, hidden))
+            comments, n_unread = comments_on(package, target, persons)
+            shown = [comment for comment in comments if not hidden.holds(comment.cell)]
+            builder.n_hidden += sum(len(comment.text) for comment in comments) - sum(len(comment.text) for comment in shown)
+            if rows or shown:
                 builder.page(f"sheet {name}")
                 builder.heading(1, name)
                 write_sheet(rows, builder)
-            numbers = {row.number for row in rows}
-            for cell, comment in comments_on(package, target):
-                if _is_shown(cell, numbers, hidden_columns):
-                    builder.line(f"Comment on {cell}: {comment}")
-                else:
-                    builder.n_hidden += len(comment)
+            if shown:
+                builder.gap()
+            for comment in shown:
+                by = f" by {comment.author}" if comment.author else ""
+                builder.line(f"Comment on {comment.cell}{by}: {comment.text}")
+            if n_unread:
+                builder.warnings.append(f"sheet {name}: comments are damaged and were not read")
     if book.n_uncalculated:
         what = f"formulas without a calculated value, read as empty cells: {book.n_uncalculated:,}"
         builder.warnings.append(f"{what}. Open the file in a spreadsheet program and save it")
     properties = package.properties()
     return builder.finish(title=properties.pop("title"), whole_lines=True, metadata=properties)
-
-
-def _is_shown(cell: str, rows: Collection[int], hidden_columns: Collection[int]) -> bool:
-    """True for a cell, such as `B7`, of a row that is shown and in no hidden column."""
-    found = _CELL.fullmatch(cell)
-    return found is not None and int(found[2]) in rows and column_number(found[1]) not in hidden_columns
 
 
 def _strings(package: Package, part: str) -> list[str]:
@@ -104,25 +123,30 @@ def _text(element: "_Element") -> str:
     return "".join(t.text or "" for t in element.iter("{*}t") if tag_of(t.getparent()) != "rPh")
 
 
-def _rows(
-    data: bytes, book: _Book, areas: list[Area], builder: Builder, is_hidden: bool, hidden_columns: set[int]
-) -> Iterator[Row]:
-    """Visible rows with something in them; what is hidden is counted, and hidden columns are added to `hidden_columns`."""
+def _rows(data: bytes, book: _Book, areas: list[Area], builder: Builder, hidden: _Hidden) -> Iterator[Row]:
+    """Visible rows with something in them; what is hidden is counted, and hidden rows and columns are noted in `hidden`."""
     number = 0
-    for element in stream_xml(data, "{*}cols", "{*}row"):
+    for element in stream_xml(data, "{*}sheetFormatPr", "{*}cols", "{*}row"):
+        if tag_of(element) == "sheetFormatPr":
+            hidden.is_rest = element.get("zeroHeight") in ("1", "true")
+            continue
         if tag_of(element) == "cols":
             for column in element:
                 if column.get("hidden") in ("1", "true") or column.get("width") == "0":
                     last = min(int(column.get("max", "0")), _MAX_COLUMNS)
-                    hidden_columns.update(range(int(column.get("min", "1")) - 1, last))
+                    hidden.columns.update(range(int(column.get("min", "1")) - 1, last))
             continue
         number = int(element.get("r", number + 1))
         shown, unseen, blank = _cells(element, book)
         cells = collapse(shown)
-        is_gone = is_hidden or element.get("hidden") in ("1", "true") or element.get("ht") == "0"
+        is_gone = hidden.is_sheet or element.get("hidden") in ("1", "true") or element.get("ht") == "0"
+        if is_gone:
+            hidden.rows.add(number)
+        elif hidden.is_rest:
+            hidden.listed.add(number)
         for column, cell in enumerate(cells):
             is_unseen = column in blank or (column in unseen and not is_covered(areas, column, number))
-            if cell and (is_gone or column in hidden_columns or is_unseen):
+            if cell and (is_gone or column in hidden.columns or is_unseen):
                 builder.n_hidden += len(cell)
                 cells[column] = ""
         if any(cells):
