@@ -70,7 +70,7 @@ class AnswerConfig(Section):
     repair: bool = True
 
     max_question_chars: int = Field(default=4000, ge=1, le=100_000)
-    max_quotes: int = Field(default=3, ge=1, le=10)
+    max_quotes: int = Field(default=5, ge=1, le=10)
     quote_threshold: float = Field(default=-1.0, ge=-1, le=1)
     min_confidence: float = Field(default=-1.0, ge=-1, le=1)
 

@@ -2,8 +2,8 @@
 
 A figure, a date, an identifier or a quotation that a gate misses fails its claim whatever the score says. Where a gate stumbles
 over wording (a name, a negation, a word of degree), a model that has read both texts and is sure of them overrules it: of such
-alarms over answers of language models one in twenty was true. Where the evidence shares few words with a claim, it fails unless
-that model holds it for supported (data/results/checking-experiments.md).
+alarms over answers of language models hardly one in ten was true. Where the evidence shares hardly a word with a claim, it
+fails unless that model holds it for supported (data/results/checking-experiments.md).
 
 Also the whole of `rag check`: an answer and its sources in, one verdict for each claim out. It knows nothing of stores or
 generators, and it reads what the evidence says, not whether the evidence is true.
@@ -21,7 +21,7 @@ from rag.checker.entailment import CrossEncoderSupport
 from rag.checker.evidence import Evidence, Source, squeeze
 from rag.checker.gates import Finding, find_misses
 from rag.checker.misplaced import find_misplaced
-from rag.checker.support import Alignment, Reading, Support, SupportModel
+from rag.checker.support import Alignment, Reading, Support, SupportModel, coverage
 from rag.checker.turned import find_turned
 from rag.citations import DraftClaim, parse_answer
 from rag.errors import CheckerError
@@ -31,9 +31,10 @@ _VERBATIM_SCORE = 0.99
 _MIN_VERBATIM_WORDS = 3
 _CONTRADICTION_OVERLAP = 0.6  # share of the claim in the closest sentence from which a rival figure contradicts it
 _EVIDENCE_FLOOR = 0.25  # a sentence that holds less of the claim does not speak for it
+_WHOLE_FLOOR = 0.2  # nor does evidence that as a whole holds less
 _SECOND_SENTENCE_GAIN = 0.15
-_SURE = 3.0  # log-odds of a model that has read both texts, from which it overrules gates of wording
-_HELD = 1.0  # the same, from which evidence that shares few words with a claim may support it; of unrelated texts 2 % get there
+_SURE = 2.0  # log-odds of a model that has read both texts, from which it overrules gates of wording
+_HELD = 1.5  # the same, from which evidence that shares hardly a word with a claim may support it: unrelated texts do not
 _OF_WORDING = frozenset(("name", "negation", "modality", "scope", "comparison"))
 _MAX_QUESTION_WORDS = 32
 _MERGE_GAP = 24  # characters between two uncovered words that make one span of them
@@ -134,22 +135,22 @@ class _Case:
 
     def reading(self) -> Reading:
         """What the support model sees."""
-        return Reading(self.alignment, self.findings, self.context, any(holds for *_, holds in self.closest))
+        return Reading(self.alignment, self.findings, self.context, self.speaks)
 
     def judged(self, support: Support, threshold: float) -> Judgement:
         """Join gates and score: a missed gate caps the score below the threshold."""
         score = support.probability
         evidence = tuple(place for place, holds in self.closest if holds)
-        if not evidence and support.log_odds >= _HELD:
+        if not evidence and (self.speaks or support.log_odds >= _HELD):
             evidence = tuple(place for place, _ in self.closest[:1])
         if findings := standing(self.findings, support.log_odds):
             first = min(findings, key=lambda finding: not self._contradicts(finding))
             verdict: Verdict = "contradicted" if self._contradicts(first) else "not_enough"
-            spans = _merged([*((f.start, f.end) for f in findings), *support.unsupported])
+            spans = _merged([*((f.start, f.end) for f in findings), *self._in_words(support.unsupported)])
             reason: Reason = "name" if first.kind == "identifier" else first.kind
             return Judgement(verdict, min(score, 0.98 * threshold), reason, first.missed, spans, evidence)
         if score < threshold or not evidence:
-            spans = _merged(support.unsupported) or self._uncovered()
+            spans = _merged(self._in_words(support.weakest or support.unsupported)) or self._uncovered()
             verdict = "contradicted" if support.is_contradicted else "not_enough"
             return Judgement(verdict, min(score, 0.98 * threshold), "low_support", "", spans, evidence)
         return Judgement("supported", score, "supported", evidence=evidence)
@@ -193,6 +194,11 @@ class _Case:
         return False
 
     @cached_property
+    def speaks(self) -> bool:
+        """True where a sentence, or the evidence as a whole, holds enough of the claim to speak of it."""
+        return any(holds for *_, holds in self.closest) or coverage(self.alignment) >= _WHOLE_FLOOR
+
+    @cached_property
     def closest(self) -> list[tuple[tuple[int, int, int, float], bool]]:
         """The sentence of each source that holds most of the claim, with the next one where that adds much; best first.
 
@@ -213,6 +219,14 @@ class _Case:
             place = (self.places[index], spans[0][0], spans[-1][1], round(share, 4))
             found.append((place, share >= _EVIDENCE_FLOOR))
         return sorted(found, key=lambda item: -item[0][3])
+
+    def _in_words(self, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Ranges without the function words at their ends; one of nothing else stays as it is."""
+        found = []
+        for start, end in spans:
+            inside = [word for word in self.alignment.words if word.start < end and start < word.end]
+            found.append((max(start, inside[0].start), min(end, inside[-1].end)) if inside else (start, end))
+        return found
 
     def _uncovered(self) -> tuple[tuple[int, int], ...]:
         """The words that the evidence lacks, joined where they stand close; the whole claim if most are missing."""

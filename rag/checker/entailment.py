@@ -34,6 +34,7 @@ class CrossEncoderSupport:
         self.version = f"{found['version']}-{found['weights_sha256']}"
         self.threshold = float(found["threshold"])
         self._word_threshold = float(found["word_threshold"])
+        self._close = float(found["close"])
         self._weights = {str(name): float(value) for name, value in found["weights"].items()}
         self._intercept = float(found["intercept"])
 
@@ -54,7 +55,8 @@ class CrossEncoderSupport:
         # It was taught contradiction on claims close to their evidence; of an unrelated text it says anything.
         is_contradicted = values["net_contradicted"] > 0 and values["best"] >= _MIN_SHARED
         doubted = doubted_words(reading.claim, read, found, at, self._word_threshold)
-        return Support(sigmoid(logit), is_contradicted, doubted, values["net_support"])
+        weakest = weakest_word(reading.claim, read, found, at) if sigmoid(logit) >= self._close else ()
+        return Support(sigmoid(logit), is_contradicted, doubted, values["net_support"], weakest)
 
 
 def claim_pair(alignment: Alignment, context: str = "") -> tuple[Pair, int]:
@@ -93,6 +95,12 @@ def doubted_words(claim: str, read: Read, found: Pair, at: int, threshold: float
         else:
             spans.append((start, end))
     return tuple(spans)
+
+
+def weakest_word(claim: str, read: Read, found: Pair, at: int) -> tuple[tuple[int, int], ...]:
+    """The range of the word of the claim that is doubted most; empty for a claim of which the network read nothing."""
+    tags = [float(tag) for tag, (start, _) in zip(read.tags, found.first, strict=True) if start >= at]
+    return doubted_words(claim, read, found, at, max(tags))[:1] if tags else ()
 
 
 def _bounded(value: float) -> float:

@@ -45,15 +45,17 @@ class Support:
     """What a model says of one claim.
 
     `probability` in [0, 1] that the evidence supports it; `is_contradicted`: the evidence says otherwise, where the model can
-    tell; `unsupported`: the characters of the claim that it holds to be wrong, where it can point at them; `log_odds` of
-    support by a model that has read both texts, 0 where none has: from some height on it is heard against gates of wording and
-    where the evidence shares few words with the claim.
+    tell; `unsupported`: the characters of the claim that it holds to be wrong, where it can point at them; `weakest`: those of
+    the one word that it doubts most, where the claim is close to supported and no more should be marked; `log_odds` of support
+    by a model that has read both texts, 0 where none has: from some height on it is heard against gates of wording and where
+    the evidence shares few words with the claim.
     """
 
     probability: float
     is_contradicted: bool = False
     unsupported: tuple[tuple[int, int], ...] = ()
     log_odds: float = 0.0
+    weakest: tuple[tuple[int, int], ...] = ()
 
 
 class SupportModel(Protocol):
@@ -149,12 +151,9 @@ class Alignment:
 
 def features(alignment: Alignment, findings: Sequence[Finding]) -> dict[str, float]:
     """What the regression weighs. All are shares or counts, so that they mean the same in every language."""
-    words, found, evidence = alignment.words, alignment.found, alignment.evidence
+    words, evidence = alignment.words, alignment.evidence
     n = len(words)
-    soft = [
-        max(credit, _PREFIX_CREDIT if credit < 0.5 and _has_prefix(word, evidence) else 0.0)
-        for word, credit in zip(words, found, strict=True)
-    ]
+    soft = _soft(alignment)
     fresh = [i for i, word in enumerate(words) if word.key not in alignment.context]
     closest = alignment.closest
     best = alignment.covered(closest[:1]) if closest else [0.0] * n
@@ -184,6 +183,18 @@ def features(alignment: Alignment, findings: Sequence[Finding]) -> dict[str, flo
         "miss_quotation": float("quotation" in kinds),
         "miss_negation": float("negation" in kinds),
     }
+
+
+def coverage(alignment: Alignment) -> float:
+    """Weighted share of the claim's words that the evidence holds anywhere, in any form."""
+    return _mean(_soft(alignment), alignment.weights)
+
+
+def _soft(alignment: Alignment) -> list[float]:
+    return [
+        max(credit, _PREFIX_CREDIT if credit < 0.5 and _has_prefix(word, alignment.evidence) else 0.0)
+        for word, credit in zip(alignment.words, alignment.found, strict=True)
+    ]
 
 
 def sigmoid(value: float) -> float:

@@ -38,7 +38,8 @@ _MIN_SHARE = 0.9  # of a gold span's characters that a right sentence holds
 _FOLDS = 5
 _PICK_PENALTY, _ANSWER_PENALTY = 3e-4, 2e-3
 _ELSEWHERE = " elsewhere"
-_FURTHER = 0.8  # log-odds by which a further quote may be worse than the best
+# Log-odds by which a further quote may be worse than the best; for open questions a sentence, and one that adjoins a quote.
+_FURTHER, _FURTHER_OPEN, _BESIDE_OPEN = 0.5, 2.2, 6.0
 _VERSION = "3"
 _WRONG_SHARE = 0.25  # of unanswerable questions that are answered at the thresholds at which the figures are reported
 # Probabilities from which an answer is given. Without cosines they run lower, for right answers and wrong ones.
@@ -359,6 +360,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         },
         "thresholds": _THRESHOLDS,
         "further": _FURTHER,
+        "further_open": _FURTHER_OPEN,
+        "beside_open": _BESIDE_OPEN,
         "pick": pick.to_json(),
         "answer": fit_answer(found, pick).to_json(),
     }

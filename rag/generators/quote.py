@@ -18,6 +18,7 @@ from rag.answers import Passage
 from rag.crossencoder.runtime import CrossEncoder
 from rag.generators import Draft, Quote, Request
 from rag.generators.quote_features import Asked, Candidate, features, find_candidates, lexical_score
+from rag.generators.quote_kinds import asked_kind
 from rag.generators.quote_network import network_features
 from rag.generators.quote_reading import MAX_QUOTE_CHARS
 
@@ -57,7 +58,7 @@ class QuoteGenerator:
         embedder: Embedder | None = None,
         *,
         threshold: float | None = None,
-        max_quotes: int = 3,
+        max_quotes: int = 5,
         parameters: Mapping[str, Any] | None = None,
         network: CrossEncoder | None = None,
     ) -> None:
@@ -68,6 +69,7 @@ class QuoteGenerator:
         self._answer = Line(found["answer"])
         self._thresholds = {str(k): float(v) for k, v in found["thresholds"].items()}
         self._further = float(found["further"])
+        self._further_open, self._beside_open = float(found["further_open"]), float(found["beside_open"])
         self.threshold = threshold
         self._embedder = embedder
         self._network = network or CrossEncoder()
@@ -84,7 +86,7 @@ class QuoteGenerator:
         probability = self._probability(ranked)
         is_known = bool(ranked[0].features["has_cosine"])
         threshold = self._thresholds["known" if is_known else "unknown"] if self.threshold is None else self.threshold
-        quotes = self._quotes(request.passages, ranked, probability)
+        quotes = self._quotes(request, ranked, probability)
         return Draft(declined=True, doubtful=quotes) if probability < threshold else Draft(quotes=quotes)
 
     def answerable(self, request: Request) -> float:
@@ -131,15 +133,25 @@ class QuoteGenerator:
                 found[i] = float(cosine)
         return found
 
-    def _quotes(self, passages: Sequence[Passage], ranked: Sequence[Ranked], probability: float) -> tuple[Quote, ...]:
-        """The best candidate and those that come close to it and add something, in the order in which they read best."""
-        best = ranked[0]
+    def _quotes(self, request: Request, ranked: Sequence[Ranked], probability: float) -> tuple[Quote, ...]:
+        """The best candidate and those that come close to it and add something, in the order in which they read best.
+
+        A question that asks for no figure, date, person or place is answered at length: there further sentences need not come
+        as close, and one before or behind a quoted one even less.
+        """
+        passages, best = request.passages, ranked[0]
+        is_open = not asked_kind(request.question)
+        further = self._further_open if is_open else self._further
+        beside = self._beside_open if is_open else self._further
         quotes: list[Quote] = []
         for item in ranked:
-            if item.logit < best.logit - self._further or len(quotes) >= self.max_quotes:
+            if item.logit < best.logit - max(further, beside) or len(quotes) >= self.max_quotes:
                 break
             unit, number = item.candidate.unit, item.candidate.passage
             start, end = trim(passages[number].text, unit.start, unit.end)
+            is_beside = unit.kind == "sentence" and any(_adjoins(passages, quote, number, start, end) for quote in quotes)
+            if item.logit < best.logit - (beside if is_beside else further if unit.kind == "sentence" else self._further):
+                continue
             quote = Quote(number, start, end, round(probability * min(1.0, exp(item.logit - best.logit)), 6))
             if not any(_says_the_same(passages, quote, other) for other in quotes):
                 quotes.append(quote)
@@ -180,6 +192,14 @@ def _says_the_same(passages: Sequence[Passage], left: Quote, right: Quote) -> bo
         return True
     a, b = (_plain(passages[quote.passage].text[quote.start : quote.end]) for quote in (left, right))
     return a in b or b in a
+
+
+def _adjoins(passages: Sequence[Passage], quote: Quote, passage: int, start: int, end: int) -> bool:
+    """True where nothing but white space, and no empty line, lies between a quote and a range of the same passage."""
+    if quote.passage != passage:
+        return False
+    between = passages[passage].text[min(end, quote.end) : max(start, quote.start)]
+    return not between.strip() and "\n\n" not in between
 
 
 def _plain(text: str) -> str:

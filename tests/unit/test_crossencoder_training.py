@@ -5,6 +5,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from rag.crossencoder.inputs import pair  # noqa: E402
+from rag.crossencoder.training.average import averaged  # noqa: E402
 from rag.crossencoder.training.corruption import corrupt, lighten  # noqa: E402
 from rag.crossencoder.training.network import from_packaged_model  # noqa: E402
 from rag.crossencoder.training.restore import restore  # noqa: E402
@@ -148,3 +149,15 @@ def test_a_file_of_another_network_is_nothing_to_start_from(tmp_path):
     onnx.save(helper.make_model(graph), str(tmp_path / "other.onnx"))
     with pytest.raises(ValueError, match="it has no"):
         restore(from_packaged_model(), tmp_path / "other.onnx")
+
+
+def test_the_mean_of_two_checkpoints_lies_between_them():
+    one = {"weight": torch.tensor([0.0, 2.0]), "step": torch.tensor(3)}
+    other = {"weight": torch.tensor([10.0, 4.0]), "step": torch.tensor(3)}
+    mean = averaged([one, other], [0.4, 0.6])
+    assert mean["weight"].tolist() == pytest.approx([6.0, 3.2])
+    assert mean["step"].item() == 3
+    with pytest.raises(ValueError, match="add up"):
+        averaged([one, other], [0.4, 0.4])
+    with pytest.raises(ValueError, match="different"):
+        averaged([one, {"weight": one["weight"]}], [0.5, 0.5])

@@ -104,13 +104,20 @@ def best_threshold(scores: NDArray[np.float64], gold: NDArray[np.bool_]) -> floa
 
 
 def coefficients(
-    x: NDArray[np.float64], y: NDArray[np.bool_], names: Sequence[str], rising: Collection[str]
+    x: NDArray[np.float64],
+    y: NDArray[np.bool_],
+    names: Sequence[str],
+    rising: Collection[str],
+    counts: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], float]:
-    """Weights with the scaling folded in; of the rising features the most negative is dropped until none is left."""
+    """Weights with the scaling folded in; of the rising features the most negative is dropped until none is left.
+
+    `counts`: how much each row counts, 1 if not given.
+    """
     used = list(range(len(names)))
     while True:
         scaler = StandardScaler().fit(x[:, used])
-        model = LogisticRegression(C=0.3, max_iter=2000, random_state=SEED).fit(scaler.transform(x[:, used]), y)
+        model = LogisticRegression(C=0.3, max_iter=2000, random_state=SEED).fit(scaler.transform(x[:, used]), y, counts)
         found = model.coef_[0] / scaler.scale_
         falling = [(model.coef_[0][i], i) for i, column in enumerate(used) if names[column] in rising and found[i] < 0]
         if not falling:

@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--frozen", type=int, default=1, help="lowest layers that stay as they are")
     parser.add_argument("--every", type=int, default=100, help="steps between checkpoints")
     parser.add_argument("--weights", type=Path, help="file that ships: where a run without a checkpoint starts from")
+    parser.add_argument("--after", type=Path, help="checkpoint of another run, which a run without one goes on from, at step 0")
     parser.add_argument("--bf16", action="store_true", help="multiply in 16 bits, for processors that do so faster")
     options = parser.parse_args()
     rows = [row for given in options.rows for row in _read(given)]
@@ -51,7 +52,10 @@ def main() -> None:
     network = network.to(device)
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=options.rate, weight_decay=0.01, fused=True)
-    step = _resume(options.folder, network, optimiser)
+    step = _resume(_checkpoint(options.folder), network, optimiser)
+    if not step and options.after:
+        _resume(options.after, network, optimiser)
+    options.folder.mkdir(parents=True, exist_ok=True)
     batches = _batches(rows, options.tokens)
     for _ in range(step):
         next(batches)
@@ -96,10 +100,9 @@ def _checkpoint(folder: Path) -> Path:
     return folder / "checkpoint.pt"
 
 
-def _resume(folder: Path, network: CrossEncoder, optimiser: torch.optim.Optimizer) -> int:
-    path = _checkpoint(folder)
+def _resume(path: Path, network: CrossEncoder, optimiser: torch.optim.Optimizer) -> int:
+    """Take over network and optimiser of a checkpoint, and return its step; 0 where there is none."""
     if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
         return 0
     kept = torch.load(path, map_location="cpu", weights_only=True)
     network.load_state_dict(kept["network"])

@@ -21,6 +21,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ingest.sentences import sentence_spans
 from rag.checker.check import Checker
@@ -109,6 +110,29 @@ def _unmarked(text: str) -> tuple[str, list[Span]]:
         plain += found[1]
         position = found.end()
     return plain + text[position:], spans
+
+
+def held_out_pairs(folder: Path) -> Iterator[dict[str, Any]]:
+    """Claims of what was left out in the format of benchmark pairs, some of them once more beside an unrelated passage."""
+    for path in sorted(folder.glob("*.txt")):
+        items = read_items(path)
+        rng = random.Random(f"{SEED} {path.name}")
+        for item in (item for item in items if item.is_held_out):
+            others = [other.passage for other in items if other.language == item.language and other is not item]
+            for kind, claim, wrong in item.claims:
+                texts = [item.passage, *rng.sample(others, 2 if rng.random() < _BESIDE else 0)]
+                yield _pair(claim, rng.sample(texts, len(texts)), [] if kind == "S" else wrong)
+                if rng.random() < _UNRELATED:
+                    yield _pair(claim, [rng.choice(others)], [(0, len(claim))])
+
+
+def _pair(claim: str, texts: Sequence[str], wrong: Sequence[Span]) -> dict[str, Any]:
+    return {
+        "answer": claim,
+        "sources": [{"id": f"s{number}", "text": text} for number, text in enumerate(texts, 1)],
+        "label": "unsupported" if wrong else "supported",
+        "spans": [{"start": start, "end": end} for start, end in wrong],
+    }
 
 
 def _rows(items: Sequence[Item], pool: Sequence[Item], rng: random.Random) -> Iterator[Row]:
