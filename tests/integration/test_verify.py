@@ -122,7 +122,7 @@ def test_the_receipt_says_what_shaped_the_answer(case):
         "name": "strict",
         "repair": True,
         "min_confidence": None,
-        "max_quotes": 3,
+        "max_quotes": 5,
         "quote_threshold": None,
     }
     assert receipt["repaired"] is False
