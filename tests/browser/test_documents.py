@@ -153,6 +153,7 @@ def test_nothing_of_a_user_is_left_for_the_next_one(guarded, browse):
     page.locator("#who", has_text="ben").wait_for()
     assert page.input_value("#question") == "" and page.locator(".turn").count() == 0
     page.goto(guarded.url + "/#/documents")
+    page.wait_for_load_state("networkidle")  # the list is there before the session ends
     page.context.clear_cookies()
     page.get_by_role("searchbox", name="Search by name").fill("travel")
     page.locator("#login").get_by_label("Password").wait_for()
