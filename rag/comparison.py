@@ -8,6 +8,7 @@ contradiction in other words is not seen, and passages on different things that 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ingest.analysis import terms
 from rag.answers import Citation, Claim, Passage
 from rag.checker.binding import label_groups
 from rag.checker.support import Reading
@@ -16,6 +17,9 @@ from rag.phrases import leans_on_context
 
 _MAX_SUGGESTING = 8  # passages looked at for each failed claim, the best first: a guess that bounds the cost
 _MAX_CONTRADICTING = 5
+_MIN_WORDS = (
+    3  # of a claim, function words aside: "The answer is: 2" says so little that any text with a 2 in it may support it
+)
 _TELLING = frozenset({"number", "date", "negation", "comparison"})
 # Share of the claim's other words that the closest sentence holds: lower, and sentences on different things count as rivals.
 _MIN_SAME = 0.8
@@ -28,7 +32,12 @@ def with_suggestions(desk: Desk, claims: Sequence[Claim]) -> list[Claim]:
     Raises: CheckerError when the check cannot run.
     """
     failed = [claim for claim in claims if claim.verdict != "supported"]
-    pairs = [(claim, passage) for claim in failed for passage in _others(claim, desk.passages, _MAX_SUGGESTING)]
+    pairs = [
+        (claim, passage)
+        for claim in failed
+        for passage in _others(claim, desk.passages, _MAX_SUGGESTING)
+        if len(terms(claim.text, passage.language)) >= _MIN_WORDS
+    ]
     judgements = desk.judge_all([(claim.text, evidence_of([passage]), claim.context) for claim, passage in pairs])
     found: dict[int, list[tuple[float, Citation]]] = {}
     for (claim, passage), judgement in zip(pairs, judgements, strict=True):

@@ -250,6 +250,13 @@ def test_a_better_place_is_offered_and_never_cited_in_silence(engine, draft):
     assert "not cited, but it supports this" in printed(show_answer, result)
 
 
+def test_no_place_is_offered_for_a_claim_that_says_next_to_nothing(engine):
+    result = answer(engine("The answer is: 25 days [{travel}].", repair=False), QUESTION)
+    assert result.withheld[0].suggestion is not None
+    result = answer(engine("The answer is: 25 [{travel}].", repair=False), QUESTION)
+    assert result.withheld[0].suggestion is None
+
+
 def test_no_place_is_offered_where_none_supports_the_claim(engine):
     result = answer(engine("Employees get 99 days of paid leave each year [{travel}].", repair=False), QUESTION)
     assert result.withheld[0].suggestion is None
