@@ -250,11 +250,11 @@ def test_a_better_place_is_offered_and_never_cited_in_silence(engine, draft):
     assert "not cited, but it supports this" in printed(show_answer, result)
 
 
-def test_no_place_is_offered_for_a_claim_that_says_next_to_nothing(engine):
-    result = answer(engine("The answer is: 25 days [{travel}].", repair=False), QUESTION)
-    assert result.withheld[0].suggestion is not None
-    result = answer(engine("The answer is: 25 [{travel}].", repair=False), QUESTION)
-    assert result.withheld[0].suggestion is None
+def test_no_place_is_offered_for_a_claim_of_fewer_words_than_say_something(engine, monkeypatch):
+    draft, question = "It gets 25 days [{travel}].", QUESTION  # three words besides "it"
+    assert answer(engine(draft, repair=False), question).withheld[0].suggestion is not None
+    monkeypatch.setattr("rag.comparison._MIN_WORDS", 4)
+    assert answer(engine(draft, repair=False), question).withheld[0].suggestion is None
 
 
 def test_no_place_is_offered_where_none_supports_the_claim(engine):
