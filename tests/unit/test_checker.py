@@ -197,3 +197,18 @@ def test_a_claim_may_lean_on_a_question_but_not_on_an_instruction():
     assert [context for *_, context in claim_items(claims, sources, "Where is the Lantern?")] == ["Where is the Lantern?"]
     for instruction in ("Summarise the following text in 100 words:", "Write an overview of the place. " * 8):
         assert [context for *_, context in claim_items(claims, sources, instruction)] == [""]
+
+
+class Doubting(Broken):
+    def assess(self, readings):
+        return [Support(value, unsupported=((0, 26),), weakest=((15, 26),) if value > 0.4 else ()) for value in self.values]
+
+
+@pytest.mark.parametrize(
+    ("score", "marked"),
+    [(0.49, "abroad"), (0.1, "pump comes from abroad")],  # close to supported: only the word doubted most
+)
+def test_the_closer_to_supported_the_less_is_marked_and_no_function_word_at_an_end(score, marked):
+    claim = "The pump comes from abroad."
+    spans = Checker(model=Doubting([score])).judge(claim, [PUMP]).unsupported_spans
+    assert [claim[start:end] for start, end in spans] == [marked]

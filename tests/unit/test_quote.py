@@ -317,3 +317,21 @@ def test_any_text_yields_exact_spans(texts: list[str], question: str) -> None:
         quoted = found[number].text[start:end]
         assert quoted and quoted == quoted.strip()
         assert 0 <= start < end <= len(found[number].text)
+
+
+class TestOpenQuestions:
+    TEXT = (
+        "A glacier moves because its ice deforms under its own weight. It also slides over its bed where water lies between. "
+        "Both add up in the middle, where it is fastest.\n\nThe valley below has two hotels and a campsite."
+    )
+
+    def test_what_is_explained_over_several_sentences_is_quoted_at_length(self) -> None:
+        (quoted,) = ask("How does the ice of a glacier move over its bed?", passages(self.TEXT), threshold=0.0)
+        assert "deforms under its own weight. It also slides" in quoted
+        assert "hotels" not in quoted
+
+    def test_a_question_for_a_figure_gets_no_neighbour(self) -> None:
+        text = "The glacier moves over its bed. The glacier moved 40 metres in 2024. The glacier is white."
+        assert ask("How many metres did the glacier move in 2024?", passages(text), threshold=0.0) == [
+            "The glacier moved 40 metres in 2024."
+        ]
