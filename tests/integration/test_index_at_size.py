@@ -18,7 +18,8 @@ from ingest.inverted import InvertedIndex
 from ingest.journal import FileState
 from ingest.rows import edition_of
 from ingest.serving import Serving
-from ingest.store import INDEXED_FROM, Batch, Store
+from ingest.store import Batch, Store
+from ingest.table_indexes import INDEXED_FROM
 from rag.retriever import Filters, Retriever, RetrieverSettings
 from tests.conftest import FakeEmbedder
 
@@ -358,7 +359,7 @@ def test_looking_up_chunks_in_a_store_with_indexes_finds_what_is_in_it(store, mo
         return {column for index in store._table("chunks").list_indices() for column in index.columns}
 
     assert N_DOCUMENTS * PER_DOCUMENT < INDEXED_FROM and indexed() == {"terms"}
-    monkeypatch.setattr("ingest.store.INDEXED_FROM", 100)
+    monkeypatch.setattr("ingest.table_indexes.INDEXED_FROM", 100)
     store.finish()  # as a store from before there were such indexes
     assert indexed() == {"terms", "id", "edition", "digest"}
     assert_found_by_column(store, [])
