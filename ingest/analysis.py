@@ -4,6 +4,7 @@ Used alike when chunks are indexed and when a question is asked; both sides must
 of stores or questions.
 """
 
+import copy
 import re
 import threading
 import unicodedata
@@ -88,8 +89,10 @@ def detect_language(text: str) -> str:
         return "en"
     with _lock:  # loading takes a tenth of a second and the identifier is not documented as thread-safe
         if not _identifiers:
-            _identifiers.extend(LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True) for _ in range(2))
-            _identifiers[0].set_languages(list(LANGUAGES))
+            all_known = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+            few = copy.copy(all_known)  # reading the file is what takes long
+            few.set_languages(list(LANGUAGES))
+            _identifiers.extend((few, all_known))
         few, all_known = _identifiers
         if 2 * len(_OTHER_SCRIPT.findall(sample)) > n_letters and (written := _in_script(sample, n_letters, all_known)):
             return written

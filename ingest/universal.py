@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ingest.analysis import detect_language
 from ingest.checksum import file_sha256
@@ -112,17 +113,24 @@ class CombinedEmbedder:
         return np.ascontiguousarray(np.concatenate(both, axis=1) * np.float32(0.5**0.5))
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """Embed questions: (n, dim) float32, unit length."""
+        """Embed questions: (n, dim) float32, unit length. Both at once, as in `encode`."""
+        with ThreadPoolExecutor(1) as pool:
+            ahead = pool.submit(self.second.encode_queries, texts)
+            first, known = self._first_queries(texts)
+            second = ahead.result()
+        second[known] *= (1 - _FIRST_SHARE) / _FIRST_SHARE
+        joined = np.concatenate([first, second], axis=1)
+        return np.ascontiguousarray(joined / np.maximum(np.linalg.norm(joined, axis=1, keepdims=True), 1e-12))
+
+    def _first_queries(self, texts: Sequence[str]) -> tuple[Vectors, NDArray[np.bool_]]:
+        """Vectors of the first embedder, nought for a question in a language that it does not know; which it knows."""
         known = np.array(
             [self.first.languages is None or detect_language(text) in self.first.languages for text in texts], bool
         )
         first = np.zeros((len(texts), self.first.dim), dtype=np.float32)
         if known.any():
             first[known] = self.first.encode_queries([text for text, is_known in zip(texts, known, strict=True) if is_known])
-        second = self.second.encode_queries(texts)
-        second[known] *= (1 - _FIRST_SHARE) / _FIRST_SHARE
-        joined = np.concatenate([first, second], axis=1)
-        return np.ascontiguousarray(joined / np.maximum(np.linalg.norm(joined, axis=1, keepdims=True), 1e-12))
+        return first, known
 
     def token_starts(self, text: str) -> Sequence[int]:
         """Character position at which each token of the first embedder starts."""

@@ -9,7 +9,7 @@ best are read again (`rag.reranker`).
 import fnmatch
 import threading
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ingest.analysis import detect_language, terms
 from ingest.documents import Chunk, Document
-from ingest.embedder import Embedder
+from ingest.embedder import Embedder, Vectors
 from ingest.errors import StoreError
 from ingest.journal import FileState
 from ingest.serving import EXACT_BELOW, Scope, Serving, ServingIndex
@@ -172,7 +172,7 @@ class Retriever:
         self._view: _View | None = None
         self._serving = Serving(self.settings.exact_below, embedder.encode_queries)
         self._lock = threading.Lock()
-        self._beside = ThreadPoolExecutor(thread_name_prefix="text-search")  # both searches at once
+        self._beside = ThreadPoolExecutor(thread_name_prefix="search")  # reading the question, and both searches at once
 
     def search(
         self, question: str, top_k: int = 10, filters: Filters | None = None, language: str | None = None
@@ -181,11 +181,13 @@ class Retriever:
 
         Raises: StoreError, CheckerError.
         """
+        # The store is opened meanwhile: a first question waits for models and store at once.
+        vector = self._beside.submit(self._embedder.encode_queries, [question])
         language = language or detect_language(question)
         for _ in range(_TRIES):
             with suppress(StoreError):  # compacting or rebuilding may take away what is just being read
-                return self._search(self._current(), question, top_k, filters or Filters(), language)
-        return self._search(self._current(), question, top_k, filters or Filters(), language)
+                return self._search(self._current(), question, vector, top_k, filters or Filters(), language)
+        return self._search(self._current(), question, vector, top_k, filters or Filters(), language)
 
     def find(
         self, question: str, top_k: int = 10, filters: Filters | None = None, language: str | None = None
@@ -202,7 +204,14 @@ class Retriever:
         return document.text if document else None
 
     def _search(
-        self, view: _View, question: str, top_k: int, filters: Filters, language: str, n_candidates: int = 0
+        self,
+        view: _View,
+        question: str,
+        vector: Future[Vectors],
+        top_k: int,
+        filters: Filters,
+        language: str,
+        n_candidates: int = 0,
     ) -> list[Passage]:
         if not len(view.index):
             return []
@@ -213,7 +222,7 @@ class Retriever:
         languages = (language, *field.languages)
         words = _question_terms(question, languages)
         by_text = self._beside.submit(view.snapshot.text_search, words, limit, field.names)
-        query = self._embedder.encode_queries([question])[0]
+        query = vector.result()[0]
         dense_scores, across = self._dense(view, field, query, limit, language)
         text_scores = dict(by_text.result())
         weight = self._dense_weight(language, field.languages)
@@ -229,7 +238,7 @@ class Retriever:
         n_best = max(top_k, reranker.n if reranker else 0)
         found = _distinct(view.snapshot, scores, n_best, (dense_scores, text_scores))
         if len(found) < top_k and limit < field.n:  # most candidates are copies of each other
-            return self._search(view, question, top_k, filters, language, 4 * limit)
+            return self._search(view, question, vector, top_k, filters, language, 4 * limit)
         ranked = (reranker.ranked(question, found, language) if reranker else found)[:top_k]
         good = [passage for passage in ranked if filters.min_score is None or passage.score >= filters.min_score]
         return self._places.located(view.snapshot, good)
