@@ -77,7 +77,7 @@ def rows(n):
 
 def test_every_row_comes_once_an_epoch_in_batches_that_fit():
     given = rows(300)
-    batches = _batches(given, 512)
+    batches = _batches(given, 512, 20)
     seen = []
     while len(seen) < len(given):
         batch = next(batches)

@@ -41,10 +41,11 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=100, help="steps between checkpoints")
     parser.add_argument("--weights", type=Path, help="file that ships: where a run without a checkpoint starts from")
     parser.add_argument("--after", type=Path, help="checkpoint of another run, which a run without one goes on from, at step 0")
+    parser.add_argument("--seed", type=int, default=SEED, help="order of the rows, and which of them a share takes")
     parser.add_argument("--bf16", action="store_true", help="multiply in 16 bits, for processors that do so faster")
     options = parser.parse_args()
-    rows = [row for given in options.rows for row in _read(given)]
-    torch.manual_seed(SEED)
+    rows = [row for given in options.rows for row in _read(given, options.seed)]
+    torch.manual_seed(options.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network = frozen(from_packaged_model(), options.frozen)
     if options.weights and not _checkpoint(options.folder).is_file():
@@ -56,7 +57,7 @@ def main() -> None:
     if not step and options.after:
         _resume(options.after, network, optimiser)
     options.folder.mkdir(parents=True, exist_ok=True)
-    batches = _batches(rows, options.tokens)
+    batches = _batches(rows, options.tokens, options.seed)
     for _ in range(step):
         next(batches)
     network.train()
@@ -83,12 +84,12 @@ def main() -> None:
             _save(options.folder, step, network, optimiser)
 
 
-def _read(given: str) -> list[Row]:
+def _read(given: str, seed: int) -> list[Row]:
     """Rows of a file, drawn with the seed where only a share is wanted."""
     name, _, share = given.partition("=")
     with Path(name).open("rb") as file:
         rows: list[Row] = pickle.load(file)
-    return random.Random(SEED).sample(rows, round(float(share) * len(rows))) if share else rows
+    return random.Random(seed).sample(rows, round(float(share) * len(rows))) if share else rows
 
 
 def _share(step: int, steps: int, decay: int) -> float:
@@ -116,11 +117,11 @@ def _save(folder: Path, step: int, network: CrossEncoder, optimiser: torch.optim
     new.replace(_checkpoint(folder))
 
 
-def _batches(rows: Sequence[Row], tokens: int) -> Iterator[list[Row]]:
+def _batches(rows: Sequence[Row], tokens: int, seed: int) -> Iterator[list[Row]]:
     """Batches without end: epoch after epoch, each in an order of its own."""
     epoch = 0
     while True:
-        rng = random.Random(f"{SEED} {epoch}")
+        rng = random.Random(f"{seed} {epoch}")
         order = list(rows)
         rng.shuffle(order)
         found: list[list[Row]] = []
