@@ -1,10 +1,11 @@
 """How long the commands take to start, and a question to be embedded alone.
 
-    python tests/bench/bench_start.py --out data/results/start.json [--store DIR] [--n 5]
+    python tests/bench/bench_start.py --out data/results/start.json [--n 5] [--bench DIR --chunks 1000000]
 
 Times `rag serve` from its start until `/readyz` says that it is ready, and `rag search` as a whole command, on the store of
-the sample folder or on another one. Questions are those of the sample, one at a time, by the embedders of the defaults: the
-sum is what a question waits for where both are asked.
+the sample folder; with `--chunks` also `rag serve` on a made store of that size (`made.py`), whose index is built. Questions
+are those of the sample, one at a time, by the embedders of the defaults: the sum is what a question waits for where both are
+asked.
 """
 
 import argparse
@@ -20,27 +21,31 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from made import made_store, real_vectors
 from run import commit, machine
 
+from ingest.analysis import terms
 from ingest.config import EmbedderConfig
+from ingest.embedder import PACKAGED
 from ingest.universal import CombinedEmbedder
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RAG, INGEST = (Path(sys.executable).with_name(name) for name in ("rag", "ingest"))
-_PATIENCE_S = 120
+_PATIENCE_S = 1800  # a large index is built first
+N_PASSAGES, N_QUESTIONS = 4000, 600
 
 
 def main() -> int:
     """Measure, print, and write one result file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--store", type=Path, help="a store that exists; without it that of the sample folder is made")
+    parser.add_argument("--bench", type=Path, help="folder of the sets, for real passages of a made store")
+    parser.add_argument("--chunks", type=int, default=0, help="chunks of a made store that is served as well")
     parser.add_argument("--n", type=int, default=5, help="starts of each command")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        store = options.store or Path(folder) / "store"
-        if not options.store:
-            subprocess.run([INGEST, ROOT / "data" / "sample", "--store", store], check=True, capture_output=True)
+        store = Path(folder) / "store"
+        subprocess.run([INGEST, ROOT / "data" / "sample", "--store", store], check=True, capture_output=True)
         result: dict[str, Any] = {
             "commit": commit(),
             "machine": machine(),
@@ -50,9 +55,21 @@ def main() -> int:
             "search_command_s": spread([searched(store) for _ in range(options.n)]),
             "question_ms": questions(),
         }
+        if options.chunks:
+            result["made"] = made(Path(folder), options.bench, options.chunks, options.n)
     options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=1))
     return 0
+
+
+def made(folder: Path, bench: Path, n_chunks: int, n_starts: int) -> dict[str, Any]:
+    """`rag serve` on a store of that many chunks; its first start builds the index, which is told apart."""
+    passages, real, _, _ = real_vectors(bench, folder, N_PASSAGES, N_QUESTIONS)
+    made_store(folder / "made", passages, [terms(passage, "en") for passage in passages], real, n_chunks, PACKAGED)
+    os.environ["RAG_EMBEDDER__MODEL"] = PACKAGED  # which made these vectors
+    first = served(folder / "made", folder)
+    ready = spread([served(folder / "made", folder) for _ in range(n_starts)])
+    return {"chunks": n_chunks, "serve_that_builds_s": round(first, 2), "serve_ready_s": ready}
 
 
 def served(store: Path, folder: Path) -> float:

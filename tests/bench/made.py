@@ -100,9 +100,16 @@ def _halves(one: str, other: str) -> str:
     return f"{one[: len(one) // 2]} {other[len(other) // 2 :]}"
 
 
-def made_store(folder: Path, passages: Sequence[str], words: Sequence[Sequence[str]], real: Vectors, n: int) -> Store:
-    """A finished store of `n` made chunks."""
-    store = Store.create(folder, embedder=KnownQuestions.name, dim=real.shape[1], chunker={})
+def made_store(
+    folder: Path,
+    passages: Sequence[str],
+    words: Sequence[Sequence[str]],
+    real: Vectors,
+    n: int,
+    embedder: str = KnownQuestions.name,
+) -> Store:
+    """A finished store of `n` made chunks, said to be embedded by `embedder`."""
+    store = Store.create(folder, embedder=embedder, dim=real.shape[1], chunker={})
     done = 0
     for ones, vectors in made_vectors(real, n):
         others = (ones * 7 + np.arange(done, done + len(ones))) % len(passages)
