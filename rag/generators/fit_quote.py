@@ -1,16 +1,14 @@
 """Fit the quoting voice: build examples from question sets, fit the two regressions, write `quote.json`.
 
 `python -m rag.generators.fit_quote --bench DIR [--limit N]`. Retrieval is a small one in memory (BM25 and, where the embedder
-knows the language, cosines), so that the fit needs no store. It trains only on sets whose terms allow it; figures that it
-prints are of documents left out of the fit.
+knows the language, cosines), so that the fit needs no store. It learns from sets whose terms allow it and from the questions
+written for this project; figures that it prints are of documents left out of the fit.
 """
 
 import argparse
 import json
 import random
 import sys
-import tarfile
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,19 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.analysis import terms
-from ingest.chunker import ChunkerSettings, chunk_document, embedded_text
+from ingest.chunker import embedded_text
 from ingest.documents import Chunk
 from ingest.embedder import Embedder, SentenceTransformerEmbedder
-from ingest.loaders import load_file
 from rag.answers import Passage
 from rag.bm25 import Bm25
 from rag.crossencoder.training.held_out import is_held_out, topic
 from rag.evaluation.answers import is_contained
 from rag.evaluation.caching import CachingEmbedder
 from rag.generators import Request
+from rag.generators.question_sets import load_set, written_sets
 from rag.generators.quote import QuoteGenerator, Ranked, question_features
 
 TRAINING_SETS = ("squad2", "squad_es", "xquad_en", "xquad_es", "xquad_de", "clapnq")
+WRITTEN = Path("data/checking/training")
 _DENSE_SHARE = 0.45
 _MIN_SHARE = 0.9  # of a gold span's characters that a right sentence holds
 _FOLDS = 5
@@ -102,24 +101,6 @@ def _passage(chunk: Chunk, score: float, rank: int) -> Passage:
     )  # fmt: skip
 
 
-def load_set(folder: Path, embedder: Embedder) -> tuple[list[Chunk], list[dict[str, Any]]]:
-    """Chunks and questions of one set in the benchmark format; PDF corpora are folders, the others archives."""
-    questions = [json.loads(line) for line in (folder / "questions.jsonl").read_text(encoding="utf-8").splitlines()]
-    with tempfile.TemporaryDirectory() as temporary:
-        root = folder / "corpus"
-        if not root.is_dir():
-            with tarfile.open(folder / "corpus.tar.gz") as archive:
-                archive.extractall(temporary, filter="data")
-            root = Path(temporary) / "corpus"
-        paths = sorted(path for path in root.rglob("*") if path.is_file())
-        documents = [load_file(path, path.relative_to(root).as_posix()) for path in paths]
-        return [
-            chunk
-            for document in documents
-            for chunk in chunk_document(document, embedder.token_starts, ChunkerSettings(), embedder.counted_languages)
-        ], questions
-
-
 @dataclass(frozen=True)
 class Example:
     """One question: candidates as ranked when it was built, and which of them hold a whole gold item.
@@ -151,11 +132,21 @@ def right_candidates(question: Mapping[str, Any], passages: Sequence[Passage], r
     return tuple(found)
 
 
-def examples(name: str, folder: Path, embedder: Embedder, limit: int | None) -> Iterator[Example]:
-    """Retrieve for the questions of a set and compute the features of every candidate sentence."""
-    chunks, questions = load_set(folder, embedder)
-    # What the cross-encoder was taught on it knows too well to say how far it can be trusted.
-    questions = [question for question in questions if is_held_out(name, topic(question))]
+def all_examples(bench: Path, written: Path, embedder: Embedder, limit: int | None) -> Iterator[Example]:
+    """Of every set the questions from which the cross-encoder learnt nothing: the others it knows too well to be trusted."""
+    for name in TRAINING_SETS:
+        chunks, questions = load_set(bench / name, embedder)
+        kept = [question for question in questions if is_held_out(name, topic(question))]
+        yield from examples(name, chunks, kept, embedder, limit)
+    for name, chunks, questions in written_sets(written, embedder):
+        yield from examples(name, chunks, questions, embedder, limit)
+
+
+def examples(
+    name: str, chunks: Sequence[Chunk], questions: Sequence[dict[str, Any]], embedder: Embedder, limit: int | None
+) -> Iterator[Example]:
+    """Retrieve for the questions of a set, and compute the features of every candidate sentence."""
+    print(f"reading {name}", file=sys.stderr)
     if limit is not None and limit < len(questions):
         questions = random.Random(7).sample(questions, limit)
     index = MemoryIndex(chunks, embedder, questions[0]["lang"])
@@ -335,14 +326,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Build, fit, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bench", type=Path, required=True, help="folder with the question sets")
+    parser.add_argument("--written", type=Path, default=WRITTEN, help="folder with the texts written for this project")
     parser.add_argument("--limit", type=int, help="most questions of a set")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("quote.json"))
     options = parser.parse_args(arguments)
     embedder = CachingEmbedder(SentenceTransformerEmbedder())
-    found = []
-    for name in TRAINING_SETS:
-        print(f"reading {name}", file=sys.stderr)
-        found += [e for e in examples(name, options.bench / name, embedder, options.limit) if e.candidates]
+    found = [e for e in all_examples(options.bench, options.written, embedder, options.limit) if e.candidates]
     probabilities, right = cross_validated(found)
     thresholds = thresholds_for(found, probabilities)
     figures = report(found, probabilities, right, thresholds)
@@ -352,7 +341,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "name": "quote",
         "version": _VERSION,
         "fitted": {
-            "sets": list(TRAINING_SETS),
+            "sets": list(dict.fromkeys(example.source.removesuffix(_ELSEWHERE) for example in found)),
             "n_questions": len(found),
             "limit": options.limit,
             "left_out_at": thresholds,

@@ -24,7 +24,8 @@ from rag.evaluation.retrieval import levels_of
 from rag.evaluation.rows import Values, figures_of, sampled
 from rag.evaluation.table import interval
 from rag.generators import Draft, Request
-from rag.generators.fit_quote import MemoryIndex, load_set
+from rag.generators.fit_quote import MemoryIndex
+from rag.generators.question_sets import load_set
 from rag.generators.quote import QuoteGenerator
 
 SETS = ("squad2", "squad_es", "xquad_en", "xquad_es", "xquad_de", "clapnq", "nomiracl_es", "nomiracl_en")
