@@ -22,7 +22,7 @@ from rag.generators.quote_kinds import asked_kind
 from rag.generators.quote_network import network_features
 from rag.generators.quote_reading import MAX_QUOTE_CHARS
 
-_MAX_CANDIDATES = 40
+_MAX_CANDIDATES, _BY_WORDS = 40, 30
 
 
 @dataclass(frozen=True)
@@ -107,12 +107,12 @@ class QuoteGenerator:
         if not asked.words:
             return []
         rough = [lexical_score(asked, candidate) for candidate in candidates]
-        order = sorted(range(len(candidates)), key=lambda i: (-rough[i], i))[:_MAX_CANDIDATES]
-        chosen = [candidates[i] for i in sorted(order)]
-        cosines = self._cosines(request, chosen)
-        reads = network_features(self._network, request.question, request.passages, chosen)
+        reads = network_features(self._network, request.question, request.passages, candidates)
+        chosen = _worth_a_look(rough, [read["net_span"] for read in reads])
+        cosines = self._cosines(request, [candidates[i] for i in chosen])
         ranked = []
-        for candidate, cosine, read in zip(chosen, cosines, reads, strict=True):
+        for i, cosine in zip(chosen, cosines, strict=True):
+            candidate, read = candidates[i], reads[i]
             values = features(asked, candidate, candidate.passage, cosine) | read
             if values["rival"]:
                 continue  # it speaks of another member of the series: worse than no answer, however well it fits
@@ -156,6 +156,13 @@ class QuoteGenerator:
             if not any(_says_the_same(passages, quote, other) for other in quotes):
                 quotes.append(quote)
         return _arranged(_merged(passages, quotes))
+
+
+def _worth_a_look(rough: Sequence[float], spans: Sequence[float]) -> list[int]:
+    """Places of the best by their words, and of the best of the others by what the cross-encoder reads in them."""
+    by_words = sorted(range(len(rough)), key=lambda i: (-rough[i], i))
+    others = sorted(by_words[_BY_WORDS:], key=lambda i: -spans[i])
+    return sorted([*by_words[:_BY_WORDS], *others[: _MAX_CANDIDATES - _BY_WORDS]])
 
 
 def question_features(ranked: Sequence[Ranked]) -> dict[str, float]:

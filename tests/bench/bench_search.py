@@ -11,6 +11,7 @@ import sys
 from sets import evaluated, options_for, run_sets
 
 SETS = (
+    "sample",
     "scifact",
     "squad2",
     "xquad_en",

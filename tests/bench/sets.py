@@ -12,9 +12,11 @@ import sys
 import tarfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from paragraphs import ParagraphBm25
 from rich.console import Console
 from run import measured
 
@@ -28,6 +30,7 @@ from rag.evaluation.gold import misplaced_gold
 from rag.evaluation.results import question_result
 from rag.evaluation.rows import sampled
 from rag.evaluation.table import show_result
+from rag.retriever import Retriever
 
 SAMPLE = Path(__file__).resolve().parent.parent.parent / "data" / "sample"
 
@@ -86,7 +89,12 @@ def evaluated(name: str, options: argparse.Namespace, parts: Sequence[str]) -> d
     print()
     show_result(Console(highlight=False, soft_wrap=True), result)
     sys.stdout.flush()
-    return {key: value for key, value in result.items() if key not in ("rows", "skipped")} | {"ingest_seconds": ingested}
+    kept = {key: value for key, value in result.items() if key not in ("rows", "skipped")} | {"ingest_seconds": ingested}
+    if parts == ("retrieval",):
+        words = replace(subject, retriever=cast(Retriever, ParagraphBm25(subject.snapshot)))
+        by_words = question_result(list(examine(words, questions, parts)), parts, about, notes)
+        kept["bm25_over_paragraphs"] = by_words["figures"]
+    return kept
 
 
 def prepared_store(

@@ -1,3 +1,4 @@
+import pickle
 import random
 
 import pytest
@@ -11,7 +12,7 @@ from rag.crossencoder.training.network import from_packaged_model  # noqa: E402
 from rag.crossencoder.training.restore import restore  # noqa: E402
 from rag.crossencoder.training.rows import IGNORED, Row  # noqa: E402
 from rag.crossencoder.training.statements import statement  # noqa: E402
-from rag.crossencoder.training.train import _batches, _share, tensors  # noqa: E402
+from rag.crossencoder.training.train import _batches, _read, _share, tensors  # noqa: E402
 
 PASSAGE = (
     "The Danube flows through Vienna and Budapest. In March 1945 about 1,200 houses were destroyed in Vienna. "
@@ -161,3 +162,15 @@ def test_the_mean_of_two_checkpoints_lies_between_them():
         averaged([one, other], [0.4, 0.4])
     with pytest.raises(ValueError, match="different"):
         averaged([one, {"weight": one["weight"]}], [0.5, 0.5])
+
+
+def test_of_a_file_some_sources_and_a_share_are_taken(tmp_path):
+    sources = ("written en", "written questions en")
+    rows = [Row((101, number, 102, 102), 1, source) for source in sources for number in range(10)]
+    file = tmp_path / "rows.pkl"
+    file.write_bytes(pickle.dumps(rows))
+    assert _read(str(file), 20) == rows
+    assert {row.source for row in _read(f"{file}:written questions", 20)} == {"written questions en"}
+    half = _read(f"{file}:written e,squad=0.5", 20)
+    assert len(half) == 5 and {row.source for row in half} == {"written en"}
+    assert half == _read(f"{file}:written e,squad=0.5", 20) != _read(f"{file}:written e,squad=0.5", 21)

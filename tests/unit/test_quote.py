@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ingest.analysis import detect_language
 from rag.answers import Passage
 from rag.generators import Draft, Request
-from rag.generators.quote import QuoteGenerator
+from rag.generators.quote import QuoteGenerator, _worth_a_look
 from rag.generators.quote_kinds import asked_kind, kinds_in
 from rag.generators.quote_reading import MAX_QUOTE_CHARS, read_passage
 
@@ -262,6 +262,13 @@ class TestEmbedder:
         embedder = FixedEmbedder(("en",))
         ask("¿A quién se llama?", passages("Se llama a la enfermera.", language="es"), "es", embedder=embedder)
         assert embedder.n_texts == 0
+
+    def test_a_sentence_without_words_of_the_question_gets_a_look_where_the_network_reads_an_answer(self) -> None:
+        by_words = [float(100 - n) for n in range(100)]
+        spans = [9.0 if n == 77 else -5.0 for n in range(100)]
+        chosen = _worth_a_look(by_words, spans)
+        assert 77 in chosen and set(range(30)) <= set(chosen) and len(chosen) == 40
+        assert _worth_a_look([1.0, 2.0], [0.0, 0.0]) == [0, 1]
 
     def test_at_most_forty_sentences_are_embedded(self) -> None:
         embedder = FixedEmbedder(("en",))

@@ -26,12 +26,13 @@ _SORTED = 1024  # rows sorted by length together
 _WARM_UP = 60
 _TAG_WEIGHT, _SPAN_WEIGHT = 0.5, 0.5
 _WRONG_WORD_WEIGHT = 2.0
+_ROWS = "of each file all rows, or those whose source begins with one of these, and of them all or a share"
 
 
 def main() -> None:
     """Train from the last checkpoint in the folder, or from the packaged model."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rows", nargs="+", required=True, metavar="FILE[=SHARE]", help="of each file all rows, or a share")
+    parser.add_argument("--rows", nargs="+", required=True, metavar="FILE[:SOURCE,...][=SHARE]", help=_ROWS)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--decay", type=int, required=True, help="steps over which the learning rate falls to nothing")
@@ -85,10 +86,12 @@ def main() -> None:
 
 
 def _read(given: str, seed: int) -> list[Row]:
-    """Rows of a file, drawn with the seed where only a share is wanted."""
-    name, _, share = given.partition("=")
+    """Rows of a file, those of some sources, drawn with the seed where only a share is wanted."""
+    where, _, share = given.partition("=")
+    name, _, sources = where.partition(":")
     with Path(name).open("rb") as file:
         rows: list[Row] = pickle.load(file)
+    rows = [row for row in rows if row.source.startswith(tuple(sources.split(",")))]
     return random.Random(seed).sample(rows, round(float(share) * len(rows))) if share else rows
 
 
