@@ -22,7 +22,7 @@ from rag.checker.evidence import Evidence, Source, squeeze
 from rag.checker.gates import Finding, find_misses
 from rag.checker.misplaced import find_misplaced
 from rag.checker.support import Alignment, Reading, Support, SupportModel, coverage
-from rag.checker.turned import find_turned
+from rag.checker.turned import find_turned, find_untrue
 from rag.citations import DraftClaim, parse_answer
 from rag.errors import CheckerError
 
@@ -100,6 +100,7 @@ def run_gates(alignment: Alignment) -> list[Finding]:
         *find_misses(alignment.claim, alignment.evidence, alignment.closest),
         *find_misplaced(alignment),
         *find_turned(alignment),
+        *find_untrue(alignment),
     ]
     return sorted(found, key=lambda finding: finding.start)
 
@@ -147,7 +148,8 @@ class _Case:
             first = min(findings, key=lambda finding: not self._contradicts(finding))
             verdict: Verdict = "contradicted" if self._contradicts(first) else "not_enough"
             spans = _merged([*((f.start, f.end) for f in findings), *self._in_words(support.unsupported)])
-            reason: Reason = "name" if first.kind == "identifier" else first.kind
+            kind = first.kind
+            reason: Reason = "name" if kind == "identifier" else "negation" if kind == "untrue" else kind
             return Judgement(verdict, min(score, 0.98 * threshold), reason, first.missed, spans, evidence)
         if score < threshold or not evidence:
             spans = _merged(self._in_words(support.weakest or support.unsupported)) or self._uncovered()
@@ -159,7 +161,7 @@ class _Case:
         """True where the closest sentence speaks of the same thing and has another figure or the opposite word."""
         if not finding.rival or not self.alignment.closest:
             return False
-        if finding.kind == "negation":
+        if finding.kind in ("negation", "untrue"):
             return True
         covered = self.alignment.covered(self.alignment.closest[:1])
         rest = [

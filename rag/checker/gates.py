@@ -15,7 +15,7 @@ from rag.checker.evidence import Evidence, Figures, figures, language_of, spaced
 from rag.checker.quantities import MONTHS, DateValue, Quantity
 from rag.checker.wording import ORDINARY_OPENERS
 
-Kind = Literal["number", "date", "name", "identifier", "quotation", "negation", "modality", "scope", "comparison"]
+Kind = Literal["number", "date", "name", "identifier", "quotation", "negation", "untrue", "modality", "scope", "comparison"]
 
 _QUOTED = re.compile(
     r"(?<!\w)[\"“„«](?!\s)([^\"“”„«»\n]{2,400})(?<!\s)[\"”“»](?!\w)|(?<!\w)[‘'](?!\s)([^'‘’\n]{8,400})(?<!\s)[’'](?!\w)"

@@ -25,6 +25,7 @@ from rag.checker.wording import (
     SOFTENED,
     TRUTH,
     TURNS,
+    UNTRUE,
 )
 
 _MIN_SHARE = 0.5  # of the claim that a sentence must hold for its markers to be compared
@@ -79,6 +80,27 @@ def find_turned(alignment: Alignment) -> list[Finding]:
         or list(_stated(claim, list(closest.values())))
         or list(_only_denied(claim, list(closest.values()), others))
     )
+
+
+def find_untrue(alignment: Alignment) -> list[Finding]:
+    """The claim as a whole, where every close sentence calls untrue what it says."""
+    near = [alignment.evidence.text(number) for number in _near(alignment)]
+    is_denying = any(word in negations for word, _, _ in folded_words(alignment.claim) for negations in NEGATIONS.values())
+    if not near or is_denying or UNTRUE.search(fold(alignment.claim)) or not all(map(_is_called_untrue, near)):
+        return []
+    return [Finding("untrue", alignment.claim, 0, len(alignment.claim), near[0])]
+
+
+def _is_called_untrue(sentence: str) -> bool:
+    """True where a sentence calls a statement untrue that denies nothing itself."""
+    found = UNTRUE.search(fold(sentence))
+    if found is None:
+        return False
+    inner = sentence[found.end() :] if found[0].endswith(("that", "que", "dass")) else found[0]
+    said = [word for word, _, _ in folded_words(inner)]
+    if inner == found[0]:
+        said = said[:-3]  # the end of it is what denies
+    return not any(word in negations for word in said for negations in NEGATIONS.values())
 
 
 def _stated(claim: _Statement, closest: Sequence[_Statement]) -> Iterator[Finding]:

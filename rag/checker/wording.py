@@ -3,6 +3,7 @@
 Lists only, folded (no accents, no capitals). What is not in a list is not noticed.
 """
 
+import re
 from typing import Literal
 
 NEGATIONS = {
@@ -13,6 +14,20 @@ NEGATIONS = {
 }
 # What is denied where these follow a negation is the clause after them.
 TRUTH = frozenset("true case correct right fact cierto verdad correcto wahr richtig vrai".split())
+# What calls a whole statement untrue, before it or behind it.
+UNTRUE = re.compile(
+    r"""\b(?:not\ (?:true|correct|the\ case)|untrue|false|a\ (?:myth|lie|misconception))\ that\b
+    | \b(?:claims?|statements?|assertion|allegation|belief|idea|notion|rumou?rs?)\ that\b.+
+        \b(?:is|are|was|were)\ (?:false|untrue|not\ true|unfounded|a\ (?:myth|lie|misconception))\b
+    | \bno\ (?:es|era|fue)\ (?:cierto|verdad|correcto)\ que\b | \bes\ (?:falso|mentira|un\ (?:mito|bulo))\ que\b
+    | \b(?:afirmacion|idea|creencia|rumor)\ de\ que\b.+
+        \b(?:es\ (?:falsa|falso|un\ (?:mito|bulo))|no\ es\ (?:cierta|cierto|verdad))\b
+    | \b(?:stimmt\ nicht|trifft\ nicht\ zu|ist\ (?:nicht\ wahr|falsch|unwahr|ein\ (?:irrtum|mythos)))\s*,\ dass\b
+    | \b(?:behauptung|annahme|aussage|gerucht),\ dass\b.+
+        \b(?:ist\ (?:falsch|unwahr|ein\ mythos)|stimmt\ nicht|trifft\ nicht\ zu)\b
+    | \b(?:est\ faux|n['’]est\ pas\ (?:vrai|exact)|est\ un\ mythe)\ que\b""",
+    re.VERBOSE,
+)
 # Verbs that deny by themselves; with one of them on either side, counting negations proves nothing.
 HEDGED_NEGATIONS = frozenset(
     """avoid avoids avoided avoiding fail fails failed refuse refuses refused unable impossible prevent prevents prevented

@@ -75,6 +75,35 @@ def test_words_inside_a_longer_sentence_are_not_verbatim_support(checker):
     assert judgement.verdict != "supported"
 
 
+@pytest.mark.parametrize(
+    ("claim", "evidence"),
+    [
+        ("The pump is safe.", "The claim that the pump is safe is false."),
+        ("The pump is safe.", "It is a myth that the pump is safe."),
+        ("La bomba es segura.", "No es cierto que la bomba sea segura."),
+        ("La bomba es segura.", "El rumor de que la bomba es segura es falso."),
+        ("Die Pumpe ist sicher.", "Es stimmt nicht, dass die Pumpe sicher ist."),
+        ("La pompe est sûre.", "Il est faux que la pompe est sûre."),
+    ],
+)
+def test_what_a_source_calls_untrue_is_contradicted_however_sure_the_network_is(checker, claim, evidence):
+    judgement = checker.judge(claim, [evidence])
+    assert (judgement.verdict, judgement.reason) == ("contradicted", "negation")
+
+
+@pytest.mark.parametrize(
+    ("claim", "evidence"),
+    [
+        ("The pump is safe.", "It is not true that the pump is not safe."),
+        ("The pump is not safe.", "It is not true that the pump is safe."),
+        ("The pump is safe.", "The pump is safe. It is not true that it was recalled."),
+        ("It is false that the pump is safe.", "It is false that the pump is safe."),
+    ],
+)
+def test_what_else_is_called_untrue_does_not_fail_a_claim(checker, claim, evidence):
+    assert checker.judge(claim, [evidence]).verdict == "supported"
+
+
 class Broken:
     name, version, threshold = "broken", "1", 0.5
 

@@ -14,7 +14,8 @@ from rag.crossencoder.training.corruption import corrupt, lighten
 from rag.crossencoder.training.held_out import is_held_out, topic
 from rag.crossencoder.training.rows import SEED, Row, tags_of
 from rag.crossencoder.training.statements import statement
-from rag.generators.fit_quote import MemoryIndex, load_set
+from rag.generators.fit_quote import MemoryIndex
+from rag.generators.question_sets import load_set
 
 QUESTION_SETS = ("squad2", "squad_es", "xquad_en", "xquad_es", "xquad_de", "clapnq")
 _N_REWRITTEN = {"squad2": 1400, "squad_es": 1400, "xquad_en": 300, "xquad_es": 500, "xquad_de": 200, "clapnq": 400}
