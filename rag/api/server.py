@@ -3,7 +3,6 @@
 import errno
 import socket
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 from rag.api.addresses import is_loopback
 from rag.config import RagConfig
@@ -22,18 +21,14 @@ def serve(config: RagConfig) -> int:
     """
     require_safe(config)
     listener = _listen(config.server.host, config.server.port)
-    embedder = config.embedder.embedder()
-    engine = build_engine(config, embedder)
-    # The first question should not pay for loading models and index; they are loaded while the rest is imported.
-    loading = ThreadPoolExecutor(1)
-    warm = loading.submit(engine.retriever.search, "warm up", 1)
-    loading.shutdown(wait=False)
     import uvicorn
 
     from rag.api.app import build_app
     from rag.api.logs import start_log
     from rag.api.services import build_services
 
+    embedder = config.embedder.embedder()
+    engine = build_engine(config, embedder)
     services = build_services(engine, config, embedder)
     rules = services.rights.current()
     vouched = config.auth.proxy_user_header or config.access.issuer
@@ -44,7 +39,7 @@ def serve(config: RagConfig) -> int:
         )
     if rules and not services.is_auth_required:
         print("note: nobody authenticates, so that only documents open to everyone (`*`) are shown.", file=sys.stderr)
-    warm.result()
+    engine.retriever.search("warm up", 1)  # the first question should not pay for loading the model
     host, port = listener.getsockname()[:2]
     start_log()
     print(f"serving on http://{host}:{port} (routes: /docs)", flush=True)
