@@ -1,6 +1,6 @@
 """Words that turn a statement round, and words that open sentences, in English and Spanish (negations also de, fr).
 
-Lists only, folded (no accents, no capitals). What is not in a list is not noticed.
+Lists and one pattern, folded (no accents, no capitals; the pattern is for de and fr too). What is in none is not noticed.
 """
 
 import re
