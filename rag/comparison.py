@@ -83,6 +83,8 @@ def _cites(claim: Claim, passage: Passage) -> bool:
 
 def _is_rival(reading: Reading, passage: Passage) -> bool:
     """True where all that keeps the passage from saying the same is a figure, a date or a negation that it has otherwise."""
+    if any(finding.kind == "untrue" for finding in reading.findings):
+        return True  # the passage says the same words, and that they are not so
     findings = reading.findings
     if not findings or not all(finding.kind in _TELLING and finding.rival for finding in findings):
         return False
