@@ -52,8 +52,9 @@ class CrossEncoderSupport:
     def _support(self, reading: Reading, read: Read, found: Pair, at: int) -> Support:
         values = {**reading.features, **network_features(read, found, at)}
         logit = self._intercept + sum(weight * values[name] for name, weight in self._weights.items())
-        # It was taught contradiction on claims close to their evidence; of an unrelated text it says anything.
-        is_contradicted = values["net_contradicted"] > 0 and values["best"] >= _MIN_SHARED
+        # It was taught contradiction on claims close to their evidence; of an unrelated text it says anything. And what is
+        # likelier supported than not, all told, is at most unproved.
+        is_contradicted = values["net_contradicted"] > 0 > logit and values["best"] >= _MIN_SHARED
         doubted = doubted_words(reading.claim, read, found, at, self._word_threshold)
         weakest = weakest_word(reading.claim, read, found, at) if sigmoid(logit) >= self._close else ()
         return Support(sigmoid(logit), is_contradicted, doubted, values["net_support"], weakest)

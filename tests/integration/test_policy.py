@@ -31,7 +31,8 @@ from rag.verification import verify
 FILES = {
     "leave.md": "# Leave\n\nEmployees get 25 days of paid leave each year. "
     "Up to five unused days can be carried over until 31 March.\n",
-    "old.md": "# Handbook of 2019\n\nEmployees get 22 days of paid leave each year. The canteen opens at noon.\n",
+    "old.md": "# Handbook of 2019\n\nEmployees get 22 days of paid leave each year. The canteen opens at noon. "
+    "It is not true that trains are booked by the traveller.\n",
     "travel.md": "# Travel\n\nValid from 1 March 2026. "
     "The hotel limit in Madrid is 140 euros per night. Flights are booked by the travel desk.\n",
     "rome.md": "# Rome\n\nValid from 1 June 2025. "
@@ -272,6 +273,14 @@ def test_a_source_that_says_otherwise_is_named(engine):
     assert claim.to_json()["contradicted_by"][0]["document"] == "old.md"
     assert "old.md" in result.receipt["documents"]
     assert "Another source says otherwise" in printed(show_answer, result)
+
+
+def test_a_source_that_calls_the_statement_untrue_is_named(engine):
+    result = answer(engine("Trains are booked by the traveller [{rome}]."), "Who books the trains?")
+    assert [claim.verdict for claim in result.claims] == ["supported"]
+    assert [citation.quote for citation in result.claims[0].contradicted_by] == [
+        "It is not true that trains are booked by the traveller."
+    ]
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,17 @@ def test_missing_or_damaged_weights_are_an_error_with_a_remedy(tmp_path, content
         CrossEncoder(path).read([pair("a", "b")])
 
 
+def test_two_products_fit_16_bits_so_that_every_processor_adds_up_the_same(network):
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load(str(network.path)).graph
+    weights = [numpy_helper.to_array(item) for item in graph.initializer if item.data_type == onnx.TensorProto.INT8]
+    matrices = [weight for weight in weights if weight.ndim == 2]
+    assert len(matrices) > 20
+    assert max(int(np.abs(matrix.astype(int)).max()) for matrix in matrices) * 255 * 2 <= 2**15
+
+
 def test_the_regression_belongs_to_the_weights_that_ship(network):
     parameters = json.loads(files("rag.checker").joinpath("entailment.json").read_text(encoding="utf-8"))
     assert parameters["weights_sha256"] == network.version
