@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from ingest.lance import lancedb
 from ingest.manifest import SCHEMA_VERSION, Manifest, disk_errors, read_manifest
 from ingest.rows import chunks_schema, documents_schema
 from ingest.store import Store, next_tables
@@ -23,15 +24,13 @@ def migrate(path: Path) -> Manifest:
 
     Raises: StoreError when the disk is full or not writable.
     """
-    import lancedb
-
     manifest = read_manifest(path)
     if manifest.schema_version == SCHEMA_VERSION:  # another process was faster
         return manifest
     store = Store(path, manifest)
     inner = f"{next_tables(store)}/lance"
     with disk_errors(path):
-        old, new = lancedb.connect(str(store.tables)), lancedb.connect(str(path / inner))
+        old, new = lancedb().connect(str(store.tables)), lancedb().connect(str(path / inner))
         _copy(old, new, "documents", documents_schema(), "name")
         _copy(old, new, "chunks", chunks_schema(manifest.dim), "document")
     store.use_tables(replace(manifest, schema_version=SCHEMA_VERSION), inner)

@@ -35,6 +35,7 @@ from ingest.documents import Chunk, Document
 from ingest.embedder import Vectors
 from ingest.errors import StoreError, StoreMismatch
 from ingest.journal import STATE_COLUMNS, UNREAD_VERSION, FileState, drop_copy, lost_files, read_copy, write_copy
+from ingest.lance import lancedb
 from ingest.manifest import (
     FIRST_TABLES,
     SCHEMA_VERSION,
@@ -363,9 +364,7 @@ class Store:
 
     def _connection(self) -> Any:
         if self._db is None:
-            import lancedb
-
-            self._db = lancedb.connect(str(self.tables))
+            self._db = lancedb().connect(str(self.tables))
         return self._db
 
     def _write_manifest(self, manifest: Manifest) -> None:
