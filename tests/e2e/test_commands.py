@@ -108,7 +108,8 @@ def test_search_keeps_its_contract(store, tmp_path):
         {"id": "d"},
     ]
     questions.write_text("\n".join(json.dumps(row) for row in rows) + "\nnot json\n", encoding="utf-8")
-    done = run("rag", "search", "--questions", questions, "--store", store, "--top-k", 3, "--json")
+    whatever_the_score = {"RAG_RETRIEVER__MAX_GAP": "0"}
+    done = run("rag", "search", "--questions", questions, "--store", store, "--top-k", 3, "--json", env=whatever_the_score)
     out = lines(done)
     assert [line["id"] for line in out] == ["a", "b", "c", "d", None]
     assert done.returncode == 1
