@@ -108,14 +108,19 @@ def test_search_keeps_its_contract(store, tmp_path):
         {"id": "d"},
     ]
     questions.write_text("\n".join(json.dumps(row) for row in rows) + "\nnot json\n", encoding="utf-8")
-    whatever_the_score = {"RAG_RETRIEVER__MAX_GAP": "0"}
-    done = run("rag", "search", "--questions", questions, "--store", store, "--top-k", 3, "--json", env=whatever_the_score)
+    search = ("rag", "search", "--questions", questions, "--store", store, "--top-k", 3, "--json")
+    done = run(*search)
     out = lines(done)
     assert [line["id"] for line in out] == ["a", "b", "c", "d", None]
     assert done.returncode == 1
     assert all("error" in line for line in out[2:])
-    for line in out[:2]:
-        assert [passage["rank"] for passage in line["passages"]] == [1, 2, 3]
+    # By default what lies far behind the best is left out; else there are as many as were asked for.
+    whole = lines(run(*search, env={"RAG_RETRIEVER__MAX_GAP": "0"}))[:2]
+    assert [[passage["rank"] for passage in line["passages"]] for line in whole] == [[1, 2, 3], [1, 2, 3]]
+    for line, all_three in zip(out, whole, strict=False):
+        assert line["passages"][0]["document"] == all_three["passages"][0]["document"]
+        assert [passage["rank"] for passage in line["passages"]] == [1, 2, 3][: len(line["passages"])]
+    for line in [*out[:2], *whole]:
         for passage in line["passages"]:
             assert list(passage) == ["rank", "score", "document", "page", "start", "end", "text", "place", "about"]
             if passage["document"].endswith(".md"):

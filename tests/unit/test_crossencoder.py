@@ -132,3 +132,25 @@ def test_doubted_words_are_whole_words_of_the_claim():
     assert [claim[a:b] for a, b in doubted_words(claim, read, given, at, 0.0)] == ["4711"]
     everywhere = Read(np.zeros(3), 0.0, np.full(len(given.first), 5.0), np.zeros(1), np.zeros(1))
     assert doubted_words(claim, everywhere, given, at, 0.0)[0][0] == 0
+
+
+@pytest.mark.parametrize(("intercept", "verdict"), [(0.4, "not_enough"), (-0.4, "contradicted")])
+def test_contradicted_is_said_only_of_what_is_likelier_not_supported(intercept, verdict):
+    class Doubter:
+        """Holds every claim for contradicted."""
+
+        def read(self, pairs):
+            return [
+                Read(
+                    np.array([-2.0, 2.0, -2.0]),
+                    0.0,
+                    np.zeros(len(p.first)),
+                    np.zeros(len(p.second) + 1),
+                    np.zeros(len(p.second) + 1),
+                )
+                for p in pairs
+            ]
+
+    parameters = json.loads(files("rag.checker").joinpath("entailment.json").read_text(encoding="utf-8"))
+    model = CrossEncoderSupport(Doubter(), parameters | {"weights": {}, "intercept": intercept})
+    assert Checker(model=model).judge("The pump was tested in a lab in Graz.", [PUMP]).verdict == verdict
