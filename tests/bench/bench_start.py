@@ -3,9 +3,9 @@
     python tests/bench/bench_start.py --out data/results/start.json [--n 5] [--bench DIR --chunks 1000000]
 
 Times `rag serve` from its start until `/readyz` says that it is ready, and `rag search` as a whole command, on the store of
-the sample folder; with `--chunks` also `rag serve` on a made store of that size (`made.py`), whose index is built. Questions
-are those of the sample, one at a time, by the embedders of the defaults: the sum is what a question waits for where both are
-asked.
+the sample folder, and the import of LanceDB, which is a good part of both; with `--chunks` also `rag serve` on a made store of
+that size (`made.py`), whose index is built. Questions are those of the sample, one at a time, by the embedders of the
+defaults: the sum is what a question waits for where both are asked.
 """
 
 import argparse
@@ -53,6 +53,7 @@ def main() -> int:
             "starts": options.n,
             "serve_ready_s": spread([served(store, Path(folder)) for _ in range(options.n)]),
             "search_command_s": spread([searched(store) for _ in range(options.n)]),
+            "import_lancedb_s": imported(options.n),
             "question_ms": questions(),
         }
         if options.chunks:
@@ -104,6 +105,18 @@ def searched(store: Path) -> float:
     started = time.perf_counter()
     subprocess.run([RAG, "search", "--store", store, "How many days of leave are there?"], check=True, capture_output=True)
     return time.perf_counter() - started
+
+
+def imported(n: int) -> dict[str, dict[str, float]]:
+    """Seconds of a process that imports LanceDB as it is, and as `ingest.lance` does, in turns."""
+    ways = {"as it is": "import pydantic, lancedb", "by ingest.lance": "from ingest.lance import lancedb; lancedb()"}
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(n):
+        for name, code in ways.items():
+            started = time.perf_counter()
+            subprocess.run([sys.executable, "-c", code], check=True)
+            times[name].append(time.perf_counter() - started)
+    return {name: spread(found) for name, found in times.items()}
 
 
 def questions() -> dict[str, Any]:
