@@ -1,7 +1,7 @@
 """LanceDB, imported without what nobody here calls.
 
 It brings a client for remote catalogues. Each of that client's methods, hundreds, has its arguments checked by pydantic, and
-building those checks as the methods are defined takes a good second of every start. Here a check is built when its method is
+building those checks as the methods are defined takes a third of the import. Here a check is built when its method is
 first called, which is never. It knows nothing of stores.
 """
 

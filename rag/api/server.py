@@ -60,7 +60,7 @@ def serve(config: RagConfig) -> int:
 
 @contextmanager
 def _loading() -> Iterator[None]:
-    """What is loaded now stays: the collector would look through it again and again, for a tenth of the start."""
+    """What is loaded now stays: the collector would look through it again and again for nothing."""
     gc.disable()
     try:
         yield
