@@ -97,7 +97,7 @@ class Checker:
 def run_gates(alignment: Alignment) -> list[Finding]:
     """Everything that the deterministic gates find against a claim, in the order of its words."""
     found = [
-        *find_misses(alignment.claim, alignment.evidence, alignment.closest),
+        *find_misses(alignment.claim, alignment.evidence, alignment.closest, alignment.leans_on),
         *find_misplaced(alignment),
         *find_turned(alignment),
         *find_untrue(alignment),

@@ -44,8 +44,9 @@ def content_words(text: str, language: str) -> list[Word]:
     for match in _WORD.finditer(text):
         found = terms(match.group(), language)
         if found:
-            parts = separated(match.group())
-            extra = terms(parts, language) if " " in parts else []
+            parts = separated(match.group()).split()
+            joined = ["".join(pair) for pair in pairwise(parts)]  # "takeout" for `RestaurantsTakeOut`
+            extra = terms(" ".join([*parts, *joined]), language) if joined else []
             words.append(Word(match.start(), match.end(), tuple(dict.fromkeys([*found, *extra]))))
     return words
 
@@ -77,8 +78,10 @@ def figures(text: str, language: str) -> Figures:
 
 
 def _is_identifier(word: str) -> bool:
-    """False for amounts and clock times with a letter: "5K", "10PM", "3D" stay words or numbers."""
-    if re.fullmatch(r"\d+(?:[.,:]\d+)*[A-Za-z]{1,3}", word) or (_MONTHLIKE.match(word) and word[:3].istitle()):
+    """False for amounts and clock times with a letter: "5K", "10PM", "3D", "8 AM-6" stay words or numbers."""
+    if re.fullmatch(r"\d+(?:[.,:]\d+)*[A-Za-z]{1,3}|[AP]M[-/]\d{1,2}", word, re.IGNORECASE) or (
+        _MONTHLIKE.match(word) and word[:3].istitle()
+    ):
         return False
     return len(word) > 2
 

@@ -6,14 +6,14 @@ else is for `misplaced`, what is turned round for `turned`. Notation and word li
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ingest.analysis import fold, stem, stopwords
 from rag.checker.binding import is_of_a_sibling, label_groups
 from rag.checker.evidence import Evidence, Figures, figures, language_of, spaced
 from rag.checker.quantities import MONTHS, DateValue, Quantity
-from rag.checker.wording import ORDINARY_OPENERS
+from rag.checker.wording import ALIASES, IMPERATIVES, ORDINARY_OPENERS
 
 Kind = Literal["number", "date", "name", "identifier", "quotation", "negation", "untrue", "modality", "scope", "comparison"]
 
@@ -42,19 +42,27 @@ class Finding:
     rival: str = ""
 
 
-def find_misses(claim: str, evidence: Evidence, closest: Sequence[int]) -> list[Finding]:
-    """Run every gate. `closest` are the numbers of the evidence sentences nearest to the claim, nearest first."""
-    language = language_of(claim, evidence.language)
-    stated = figures(claim, language)
+def find_misses(claim: str, evidence: Evidence, closest: Sequence[int], context: str = "") -> list[Finding]:
+    """Run every gate. `closest` are the numbers of the evidence sentences nearest to the claim, nearest first.
+
+    `context` is what the claim leans on, the question among it: its words may be quoted.
+    """
+    stated = stated_figures(claim, evidence)
     findings = [
         *_dates(claim, stated, evidence, closest),
         *_numbers(claim, stated, evidence, closest),
         *_bound(claim, stated, evidence),
         *_identifiers(claim, stated, evidence),
-        *_quotations(claim, evidence),
+        *_quotations(claim, evidence, context),
         *_names(claim, stated, evidence),
     ]
     return sorted(findings, key=lambda finding: finding.start)
+
+
+def stated_figures(claim: str, evidence: Evidence) -> Figures:
+    """What a claim states in figures, without numbers that only name a passage, a step or the top of a scale."""
+    found = figures(claim, language_of(claim, evidence.language))
+    return replace(found, quantities=tuple(quantity for quantity in found.quantities if not _is_label(claim, quantity)))
 
 
 def _dates(claim: str, stated: Figures, evidence: Evidence, closest: Sequence[int]) -> Iterator[Finding]:
@@ -81,12 +89,7 @@ def _numbers(claim: str, stated: Figures, evidence: Evidence, closest: Sequence[
     there = [quantity for source in evidence.sources for quantity in source.figures.quantities]
     years = {float(year) for year in evidence.years}
     for quantity in stated.quantities:
-        if (
-            quantity.is_loose
-            or _is_label(claim, quantity)
-            or any(quantity.agrees(other) for other in there)
-            or quantity.values & years
-        ):
+        if quantity.is_loose or any(quantity.agrees(other) for other in there) or quantity.values & years:
             continue
         rival = _rival(quantity, evidence, closest)
         if quantity.is_word and not (rival and quantity.unit):
@@ -138,14 +141,18 @@ def _near(evidence: Evidence, closest: Sequence[int]) -> Iterator[tuple[str, Fig
 
 
 def _identifiers(claim: str, stated: Figures, evidence: Evidence) -> Iterator[Finding]:
+    same = _alias_spans(claim, evidence)
     for start, end in stated.identifiers:
+        if any(a <= start and end <= b for a, b in same):
+            continue
         plain = re.sub(r"[\W_]+", "", fold(claim[start:end]))
         if not any(plain in source.compact for source in evidence.sources):
             yield Finding("identifier", claim[start:end], start, end)
 
 
-def _quotations(claim: str, evidence: Evidence) -> Iterator[Finding]:
+def _quotations(claim: str, evidence: Evidence, context: str) -> Iterator[Finding]:
     """Words in quotation marks that stand nowhere in this order; punctuation, case and white space may differ."""
+    texts = [*(source.spaced for source in evidence.sources), f" {spaced(context)} "]
     for match in _QUOTED.finditer(claim):
         group = 1 if match[1] is not None else 2
         quote = match[group]
@@ -153,7 +160,7 @@ def _quotations(claim: str, evidence: Evidence) -> Iterator[Finding]:
         if len(quote.split()) < _MIN_QUOTE_WORDS or all(word[0].isupper() for word in words):
             continue  # a single word is a way of speaking, and capitals make a title, which is a matter for names
         pieces = [spaced(piece) for piece in re.split(r"\.\.\.|…|\[[^\]]*\]", quote)]
-        if not all(any(f" {piece} " in source.spaced for source in evidence.sources) for piece in pieces if piece):
+        if not all(any(f" {piece} " in text for text in texts) for piece in pieces if piece):
             yield Finding("quotation", quote, match.start(group), match.end(group))
 
 
@@ -173,11 +180,13 @@ def named_runs(text: str) -> list[tuple[int, int]]:
 def _names(claim: str, stated: Figures, evidence: Evidence) -> Iterator[Finding]:
     """Capitalised words that the evidence does not have; a run of them is one finding."""
     words = re.findall(r"[^\W\d_]{2,}", claim)
-    introduced = {fold(match[1]) for match in re.finditer(r"\(([A-Z]{2,6})\)", claim)}  # "Power of Attorney (POA)"
+    # "Power of Attorney (POA)", "National Insurance Contributions (NICs)"
+    introduced = {fold(match[1]) for match in re.finditer(r"\(([A-Z][A-Za-z]{0,6}[A-Z][A-Za-z]?)\)", claim)}
     capitals = sum(word[0].isupper() for word in words[1:])
     if len(words) > 3 and capitals > 0.8 * (len(words) - 1):
         return  # a title or a table row: capitals say nothing there
-    taken = [(d.start, d.end) for d in stated.dates] + list(stated.identifiers)
+    taken = [(d.start, d.end) for d in stated.dates] + list(stated.identifiers) + _alias_spans(claim, evidence)
+    taken += [(q.start, q.end) for q in stated.quantities]  # "300 KB"
     run: list[re.Match[str]] = []
     for match in _NAME.finditer(claim):
         if any(start < match.end() and match.start() < end for start, end in taken):
@@ -190,6 +199,16 @@ def _names(claim: str, stated: Figures, evidence: Evidence) -> Iterator[Finding]
         run.append(match)
     if run:
         yield _named(claim, run)
+
+
+def _alias_spans(claim: str, evidence: Evidence) -> list[tuple[int, int]]:
+    """Where the claim names what the evidence has by another of its names: "United States" for "U.S."."""
+    found = []
+    for pattern in ALIASES:
+        spans = [match.span() for match in pattern.finditer(claim)]
+        if spans and any(pattern.search(source.text) for source in evidence.sources):
+            found += spans
+    return found
 
 
 def _named(claim: str, run: list[re.Match[str]]) -> Finding:
@@ -209,6 +228,8 @@ def _is_name(claim: str, match: re.Match[str]) -> bool:
     opens = not before or before[-1] in ".!?:;\n|…•-–—"
     if not opens:
         return True
+    if plain in IMPERATIVES:
+        return False  # "Open Print Manager"
     following = _NAME.match(claim, match.end() + 1)
     if following and claim[match.end()] == " " and following.group()[1:].islower() and not _is_capital_habit(following.group()):
         return True  # "John Smith said": the second capital shows that the first is a name

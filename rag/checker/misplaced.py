@@ -8,8 +8,8 @@ where a claim is reworded too far to be laid beside one sentence.
 from collections.abc import Iterator, Sequence
 
 from ingest.analysis import terms
-from rag.checker.evidence import figures, language_of
-from rag.checker.gates import Finding, Kind, named_runs, same_kind
+from rag.checker.evidence import figures
+from rag.checker.gates import Finding, Kind, named_runs, same_kind, stated_figures
 from rag.checker.quantities import DateValue, Quantity
 from rag.checker.support import Alignment
 
@@ -27,7 +27,7 @@ def find_misplaced(alignment: Alignment) -> list[Finding]:
 
 def _figures(alignment: Alignment) -> Iterator[Finding]:
     claim, evidence = alignment.claim, alignment.evidence
-    stated = figures(claim, language_of(claim, evidence.language))
+    stated = stated_figures(claim, evidence)
     own = {(start, end): numbers for start, end, numbers in evidence.agreeing(stated)}
     best = alignment.closest[0]
     text = evidence.text(best)

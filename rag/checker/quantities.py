@@ -120,6 +120,7 @@ _FIGURE = re.compile(
     r"(?P<ord>st|nd|rd|th|º|ª)?(?P<tail>[^\W\d_]*)",
     re.IGNORECASE,
 )
+_LIST = re.compile(r"(?<![\w.,])\d{1,2}(?:,\d{1,2}){2,}(?![.,]?\d)")  # boxes 1,2,3
 _NUMBER_WORD = re.compile(r"\b(" + "|".join(sorted(_WORDS, key=len, reverse=True)) + r")\b", re.IGNORECASE)
 _AFTER = re.compile(r"[\s-]*(?P<word>[^\W\d_]+\.?|[%€$£°º]\w?)")
 _HOURS = {"midnight": 0.0, "noon": 720.0, "midday": 720.0, "medianoche": 0.0, "mediodía": 720.0}
@@ -191,6 +192,11 @@ def find_quantities(text: str, language: str = "en", taken: Collection[tuple[int
         if not _inside(match.start(), blocked):
             found.append(Quantity(_minutes(match), "clock", match.start(), match.end()))
             blocked.append((match.start(), match.end()))
+    for match in _LIST.finditer(text):
+        numbers = re.finditer(r"\d+", match.group())
+        at = match.start()
+        found.extend(Quantity(frozenset({float(n.group())}), "", at + n.start(), at + n.end()) for n in numbers)
+        blocked.append(match.span())
     for match in _FIGURE.finditer(text):
         if not _inside(match.start("n"), blocked):
             quantity = _figure(text, match, language)
@@ -199,7 +205,7 @@ def find_quantities(text: str, language: str = "en", taken: Collection[tuple[int
     found.extend(
         Quantity(frozenset({_HOURS[m[0].casefold()]}), "clock", *m.span(), 1.0, True, True) for m in _HOUR.finditer(text)
     )
-    found.extend(_spelled(text, blocked))
+    found.extend(_spelled(text, blocked, language))
     return sorted(found, key=lambda quantity: quantity.start)
 
 
@@ -224,13 +230,15 @@ def _figure(text: str, match: re.Match[str], language: str) -> Quantity | None:
     return Quantity(values, unit[0], start, end, unit[1], slack=slack)
 
 
-def _spelled(text: str, blocked: list[tuple[int, int]]) -> list[Quantity]:
+def _spelled(text: str, blocked: list[tuple[int, int]], language: str) -> list[Quantity]:
     """Numbers in words: "twelve", "twenty-five", "two hundred", "dos mil"."""
     found: list[Quantity] = []
     for match in _NUMBER_WORD.finditer(text):
         if _inside(match.start(), blocked) or (found and match.start() < found[-1].end):
             continue
         word = match.group().casefold()
+        if word == "once" and language != "es":
+            continue  # eleven in Spanish alone
         value, end = float(_WORDS[word]), match.end()
         if word in _TENS_EN or word in _TENS_ES:
             more = re.match(r"(?:-|\s+y\s+|\s+)(\w+)", text[end:])

@@ -17,6 +17,8 @@ _BETWEEN = _SEPARATORS + "{}[]"  # what a member neither begins nor ends with
 _CAMEL = re.compile(r"(?<=[a-zà-ÿ]{2})(?=[A-ZÀ-Þ][a-zà-ÿ]{2})")  # not WiFi
 _CONSTANTS = {"true": "yes", "false": "no", "null": "not stated", "none": "not stated"}
 _CONSTANT = re.compile(r"(?<=: )(true|false|null|none)\b", re.IGNORECASE)
+_FLAG = re.compile(rf"({_QUOTED})\s*:\s*[\"']?(true|false|null|none)\b[\"']?", re.IGNORECASE)
+_NO = {"de": "kein", "fr": "aucun"}
 _CLOCK = re.compile(r"(?<![\d:])(\d{1,2}):(\d)(?![\d:])")  # 8:0 for eight o'clock
 _MARKS = re.compile(r"[{}\[\]]+|(?<!\w)[\"']+|[\"']+(?=\s*(?:[,}\]]|$))")
 
@@ -50,6 +52,18 @@ def in_words(text: str) -> str:
     said = _CLOCK.sub(r"\1:0\2", said)
     said = _CONSTANT.sub(lambda found: _CONSTANTS[found[1].casefold()], said)
     return " ".join(_MARKS.sub(" ", said).split()).replace(" ,", ",")
+
+
+def as_statements(text: str, language: str) -> str:
+    """A member with its flags said as what is and what is not: `"Lot": true, "Valet": false` becomes `Lot, no Valet`."""
+    if _FLAG.search(text) is None:
+        return text
+    said = _FLAG.sub(lambda found: _flag(separated(found[1][1:-1]), found[2].casefold(), language), text)
+    return in_words(said)
+
+
+def _flag(name: str, value: str, language: str) -> str:
+    return name if value == "true" else f"{_NO.get(language, 'no')} {name}" if value == "false" else ""
 
 
 def separated(name: str) -> str:

@@ -98,6 +98,7 @@ class Alignment:
         self.claim = claim
         self.evidence = evidence
         self.words: list[Word] = content_words(claim, evidence.language)
+        self.leans_on = context
         self.context = frozenset(term for word in content_words(context, evidence.language) for term in word.terms)
         agreed = evidence.agreeing(figures(claim, language_of(claim, evidence.language)))
         # Sentences that hold a word's number or date in another notation: "two weeks" for "14 days".

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ingest.analysis import fold, stem, stopwords
 from rag.checker.gates import Finding, Kind, folded_words
+from rag.checker.records import as_statements
 from rag.checker.support import Alignment
 from rag.checker.wording import (
     CONFLICTS,
@@ -178,6 +179,7 @@ def _is_marker(word: str) -> bool:
 
 
 def _read(text: str, language: str) -> _Statement:
+    text = as_statements(text, language)
     words = folded_words(text)
     stops = stopwords(language)
     negations = NEGATIONS.get(language, frozenset())

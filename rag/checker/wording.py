@@ -154,6 +154,38 @@ CONFLICTS = {
 }
 
 # Capitalised by habit, never the name that a source must contain.
+# Names of one thing, as they are written; capitals matter, "us" is a word.
+ALIASES = tuple(
+    re.compile(rf"(?<![\w.])(?:{names})(?!\w)")
+    for names in (
+        r"USA?|U\.S\.(?:A\.)?|(?:the )?United States(?: of America)?|America|Estados Unidos|EE\. ?UU\.|États-Unis|USA",
+        r"UK|U\.K\.|United Kingdom|(?:Great )?Britain|Reino Unido|Vereinigtes Königreich|Royaume-Uni",
+        r"EU|E\.U\.|European Union|UE|Unión Europea|Europäische Union|Union européenne",
+        r"UN|U\.N\.|United Nations|ONU|Naciones Unidas|Vereinte Nationen|Nations unies",
+        r"COVID(?:-19)?|Covid(?:-19)?|covid(?:-19)?|[Cc]oronavirus",
+        r"LGBT\w*",
+        r"TVs?|[Tt]elevisions?",
+        r"IDs?|[Ii]dentification",
+        r"CEOs?|[Cc]hief [Ee]xecutive(?: [Oo]fficer)?s?",
+        r"CFOs?|[Cc]hief [Ff]inancial [Oo]fficers?",
+        r"CTOs?|[Cc]hief [Tt]echn\w+ [Oo]fficers?",
+        r"Gov\.?|[Gg]overnor",
+        r"Sen\.?|[Ss]enator",
+        r"Rep\.?|[Rr]epresentative",
+        r"Dr\.?|[Dd]octor",
+        r"Prof\.?|[Pp]rofessor",
+        r"Pres\.?|[Pp]resident",
+        r"Gen\.?|[Gg]eneral",
+        r"Lt\.?|[Ll]ieutenant",
+        r"Sgt\.?|[Ss]ergeant",
+    )
+)
+# Verbs with which an instruction begins; what follows may be a name.
+IMPERATIVES = frozenset(
+    """open press select click choose tap go use add see call visit turn set make try check remove place put write save enter
+    close start stop insert install contact send ask read follow launch log sign abra abrir pulse pulsar seleccione seleccionar
+    elija haga use usar llame llamar visite introduzca pregunte siga""".split()
+)
 ORDINARY_OPENERS = frozenset(
     """i am pm monday tuesday wednesday thursday friday saturday sunday lunes martes miercoles jueves viernes sabado domingo
     mon tue wed thu fri sat sun yes ok step steps note paso nota mr mrs ms dr sr sra don dona passage passages document source

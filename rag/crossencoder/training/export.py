@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from rag.crossencoder.training.network import from_packaged_model
+from rag.crossencoder.training.network import from_packaged_model, n_layers, thinned
 
 _HEADS, _SIZE = 12, 384  # of the packaged MiniLM
 OUTPUTS = ("support", "answers", "tags", "spans")
@@ -24,8 +24,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--exact", type=Path)
     options = parser.parse_args()
-    network = from_packaged_model("eager")
-    network.load_state_dict(torch.load(options.checkpoint, map_location="cpu", weights_only=True)["network"])
+    held = torch.load(options.checkpoint, map_location="cpu", weights_only=True)["network"]
+    network = thinned(from_packaged_model("eager"), range(n_layers(held)))
+    network.load_state_dict(held)
     with tempfile.TemporaryDirectory() as folder:
         exact = options.exact or Path(folder) / "exact.onnx"
         to_onnx(network, exact)

@@ -1,5 +1,6 @@
 """The network: the body of the packaged MiniLM, and a head for each thing that is asked of a pair of texts."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -59,3 +60,21 @@ def frozen(network: CrossEncoder, layers: int) -> CrossEncoder:
             parameter.requires_grad = False
     torch.nn.init.normal_(network.spans.weight, std=0.02)
     return network
+
+
+def thinned(network: CrossEncoder, layers: Sequence[int]) -> CrossEncoder:
+    """Keep these layers of the body, by number from 0 at the bottom, and drop the others: a smaller network to train on.
+
+    Raises: ValueError for a layer that the body has not.
+    """
+    found = network.body.encoder.layer
+    if not layers or not all(0 <= number < len(found) for number in layers):
+        raise ValueError(f"cannot keep layers {list(layers)}: the body has layers 0 to {len(found) - 1}")
+    network.body.encoder.layer = nn.ModuleList(found[number] for number in layers)
+    network.body.config.num_hidden_layers = len(layers)
+    return network
+
+
+def n_layers(names: Iterable[str] | Mapping[str, Any]) -> int:
+    """How many layers a body has, from the names of its weights."""
+    return len({name.split(".")[3] for name in names if name.startswith("body.encoder.layer.")})

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rag.crossencoder.training.network import CrossEncoder, from_packaged_model, frozen
+from rag.crossencoder.training.network import CrossEncoder, from_packaged_model, frozen, thinned
 from rag.crossencoder.training.restore import restore
 from rag.crossencoder.training.rows import IGNORED, Row
 
@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=100, help="steps between checkpoints")
     parser.add_argument("--weights", type=Path, help="file that ships: where a run without a checkpoint starts from")
     parser.add_argument("--after", type=Path, help="checkpoint of another run, which a run without one goes on from, at step 0")
+    parser.add_argument("--layers", metavar="N,...", help="layers to keep, 0 the lowest; all if not given")
     parser.add_argument("--seed", type=int, default=SEED, help="order of the rows, and which of them a share takes")
     parser.add_argument("--bf16", action="store_true", help="multiply in 16 bits, for processors that do so faster")
     options = parser.parse_args()
@@ -51,6 +52,8 @@ def main() -> None:
     network = frozen(from_packaged_model(), options.frozen)
     if options.weights and not _checkpoint(options.folder).is_file():
         restore(network, options.weights)
+    if options.layers:
+        network = thinned(network, [int(number) for number in options.layers.split(",")])
     network = network.to(device)
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=options.rate, weight_decay=0.01, fused=True)
