@@ -22,6 +22,7 @@ from rag.checker.check import Checker, claim_items
 from rag.checker.support import LogisticSupport
 from rag.citations import parse_answer
 from rag.crossencoder.training.claim_input import claim_input
+from rag.crossencoder.training.near_misses import asked_of_set, asked_of_written, near_miss_rows
 from rag.crossencoder.training.network import SUPPORT_CLASSES
 from rag.crossencoder.training.questions import QUESTION_SETS, claim_rows, question_rows, rewritten_rows, statement_rows
 from rag.crossencoder.training.rows import SEED, Row, tags_of
@@ -43,8 +44,11 @@ def main() -> None:
     parser.add_argument("--statements", action="store_true", help="only questions with answers said as statements")
     parser.add_argument("--written", type=Path, metavar="DIR", help="only what was written for this project, from that folder")
     parser.add_argument("--claims", action="store_true", help="only claims as searches")
+    parser.add_argument("--near-misses", type=Path, metavar="DIR", help="only questions nearly answered; DIR as for --written")
     options = parser.parse_args()
-    if options.claims:
+    if options.near_misses:
+        rows = all_near_misses(options.bench, options.near_misses)
+    elif options.claims:
         rows = list(claim_rows(options.bench))
         random.Random(SEED).shuffle(rows)
     elif options.written:
@@ -76,6 +80,15 @@ def all_rows(bench: Path, workers: int = 1) -> list[Row]:
     with ProcessPoolExecutor(workers) as pool:
         parts = list(pool.map(_work, jobs))
     rows = _balanced([row for part in parts for row in part])
+    random.Random(SEED).shuffle(rows)
+    return rows
+
+
+def all_near_misses(bench: Path, written: Path) -> list[Row]:
+    """Questions that a passage nearly answers, of the question sets and of what was written for this project, shuffled."""
+    parts = [(name, list(asked_of_set(bench, name))) for name in QUESTION_SETS]
+    parts.append(("written", list(asked_of_written(written))))
+    rows = [row for name, asked in parts for row in near_miss_rows(asked, name)]
     random.Random(SEED).shuffle(rows)
     return rows
 

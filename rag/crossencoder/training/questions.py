@@ -61,7 +61,7 @@ def claim_rows(bench: Path) -> Iterator[Row]:
             yield Row(read.ids, len(read.first), "scifact", answers=int(passage.document in gold))
 
 
-def _home(chunks: Sequence[Chunk], question: Mapping[str, Any]) -> Chunk | None:
+def home_of(chunks: Sequence[Chunk], question: Mapping[str, Any]) -> Chunk | None:
     """The chunk that holds the answer, or for a question without one the chunk that it was asked about."""
     place = (question["gold"] or [question.get("about")])[0]
     if not place or place["start"] is None:
@@ -75,7 +75,7 @@ def _home(chunks: Sequence[Chunk], question: Mapping[str, Any]) -> Chunk | None:
 
 
 def _reading_rows(index: MemoryIndex, question: Mapping[str, Any], name: str, rng: random.Random) -> Iterator[Row]:
-    home = _home(index.chunks, question)
+    home = home_of(index.chunks, question)
     if home is None or (question["answerable"] and not question["gold"]):
         return
     text = question["question"]
@@ -122,7 +122,7 @@ def _statement_rows(
     share = 0.45 if name in ("squad2", "squad_es") else 0.3
     for near in by_place.values():
         for question in near:
-            home = _home(chunks, question)
+            home = home_of(chunks, question)
             if home is None or rng.random() > share:
                 continue
             own = question["answers"][0]
@@ -161,7 +161,7 @@ def statement_rows(bench: Path, name: str) -> Iterator[Row]:
             by_place.setdefault((about["document"], about["start"]), []).append(question)
     for near in by_place.values():
         for asked in near:
-            home = _home(chunks, asked)
+            home = home_of(chunks, asked)
             if home is not None:
                 for answer in _answers_to_try(asked, near, rng):
                     yield _statement_row(asked, answer, home, name, rng)
