@@ -15,7 +15,7 @@ from ingest.analysis import fold, terms
 from rag.answers import Passage
 from rag.checker.binding import label_groups
 from rag.checker.wording import OPPOSITES
-from rag.generators.quote_kinds import KINDS, asked_kind, kinds_in
+from rag.generators.quote_kinds import KINDS, asked_kind, kinds_in, lacks_figure
 from rag.generators.quote_reading import Reading, Unit, read_passage
 from rag.phrases import leans_on_context
 
@@ -271,7 +271,7 @@ def _kind(asked: Asked, unit: Unit) -> dict[str, float]:
     """+1 where the sentence holds the kind of answer that is asked for, -1 where it does not, 0 where another is asked."""
     held = kinds_in(unit.text, asked.text) if asked.kind else frozenset[str]()
     signs = {f"kind_{kind}": (1.0 if kind in held else -1.0) if kind == asked.kind else 0.0 for kind in KINDS}
-    return {**signs, "kind_open": float(not asked.kind)}
+    return {**signs, "kind_open": float(not asked.kind), "figure_lacking": float(lacks_figure(unit.text, asked.text))}
 
 
 def _names(question: str) -> list[str]:

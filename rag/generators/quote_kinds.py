@@ -47,14 +47,24 @@ _ASKS = tuple(
     )
 )  # fmt: skip
 KINDS = tuple(kind for kind, _ in _ASKS)
+_FIGURES = frozenset(("money", "percent", "number"))
 
 _NUMBER_WORDS = frozenset(
-    """one two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty hundred thousand million
-    billion half twice once dozen first second third none several
-    un una uno dos tres cuatro cinco seis siete ocho nueve diez once doce quince veinte treinta cien ciento mil millon millones
-    mitad docena ninguno ninguna
-    ein eine zwei drei vier funf sechs sieben acht neun zehn elf zwolf zwanzig hundert tausend million millionen
-    deux trois quatre cinq sept huit neuf dix onze douze vingt cent mille""".split()
+    """one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen
+    twenty thirty forty fifty sixty seventy eighty ninety hundred hundreds thousand thousands million millions billion billions
+    half third quarter twice once dozen dozens first second none no several both every each
+    un una uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciseis diecisiete dieciocho
+    diecinueve veinte veintiun veintiuno veinticuatro treinta cuarenta cincuenta sesenta setenta ochenta noventa cien ciento cientos
+    doscientos doscientas trescientos quinientos mil miles millon millones mitad tercio cuarto docena ninguno ninguna ningun ambos
+    ein eine zwei drei vier funf sechs sieben acht neun zehn elf zwolf dreizehn vierzehn funfzehn sechzehn zwanzig dreissig vierzig
+    funfzig sechzig hundert tausend million millionen milliarden halb halfte drittel viertel dutzend kein keine beide
+    deux trois quatre cinq sept huit neuf dix onze douze treize quatorze quinze seize vingt trente quarante cinquante soixante cent
+    mille millions moitie tiers quart douzaine aucun aucune""".split()
+)
+_INSTEAD = frozenset(
+    """free charge nothing unlimited limit limits all entire full fully whole depends varies most few many gratis gratuito gratuita
+    nada ilimitado ilimitada limite todo toda todos todas entero completo completa depende varia mayoria pocos muchos
+    kostenlos umsonst nichts unbegrenzt alle ganz voll gratuit gratuite rien illimite tout toute tous""".split()
 )
 _MONTHS = frozenset(
     """january february march april may june july august september october november december monday tuesday wednesday thursday
@@ -93,6 +103,13 @@ def asked_kind(question: str) -> str:
 def question_tokens(question: str) -> frozenset[str]:
     """Folded words and figures of a question: a sentence that only repeats them answers nothing."""
     return frozenset(_TOKEN.findall(fold(question)))
+
+
+def lacks_figure(sentence: str, question: str) -> bool:
+    """True where a question asks how many or how much, and the sentence has neither a number nor a word in its place."""
+    if asked_kind(question) not in _FIGURES or "number" in kinds_in(sentence, question):
+        return False
+    return not _INSTEAD & set(_TOKEN.findall(fold(sentence)))
 
 
 @lru_cache(maxsize=32768)

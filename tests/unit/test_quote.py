@@ -11,7 +11,7 @@ from ingest.analysis import detect_language
 from rag.answers import Passage
 from rag.generators import Draft, Request
 from rag.generators.quote import QuoteGenerator, _worth_a_look
-from rag.generators.quote_kinds import asked_kind, kinds_in
+from rag.generators.quote_kinds import asked_kind, kinds_in, lacks_figure
 from rag.generators.quote_reading import MAX_QUOTE_CHARS, read_passage
 
 
@@ -342,3 +342,20 @@ class TestOpenQuestions:
         assert ask("How many metres did the glacier move in 2024?", passages(text), threshold=0.0) == [
             "The glacier moved 40 metres in 2024."
         ]
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "lacks"),
+    [
+        ("How many books are in the series?", "The series has many characters.", False),
+        ("How many books are in the series?", "The series has recurring characters.", True),
+        ("How many books are in the series?", "The series has fourteen books.", False),
+        ("How many of the 5 doors are locked?", "Of the 5 doors those in the cellar are locked.", True),
+        ("How much does delivery cost?", "Delivery is free of charge.", False),
+        ("¿Cuántas plazas hay?", "Hay doscientas plazas.", False),
+        ("¿Qué porcentaje se paga?", "El porcentaje se fija cada año.", True),
+        ("Who locked the doors?", "The porter locked them.", False),
+    ],
+)
+def test_a_question_for_a_figure_wants_one(question, sentence, lacks):
+    assert lacks_figure(sentence, question) == lacks
