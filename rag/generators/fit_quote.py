@@ -41,8 +41,8 @@ _ELSEWHERE = " elsewhere"
 _FURTHER, _FURTHER_OPEN, _BESIDE_OPEN = 0.5, 2.2, 6.0
 _VERSION = "4"
 _WRONG_SHARE = 0.25  # of unanswerable questions that are answered at the thresholds at which the figures are reported
-# Probabilities from which an answer is given, with cosines and without: at the first a quarter of SQuAD 2's unanswerable questions
-# are answered (the whole way, 200 questions), at the second three in ten of those of NoMIRACL in Spanish.
+# Probabilities from which an answer is given, with cosines and without: at the first a quarter of SQuAD 2's unanswerable
+# questions are answered (the whole way, 200 questions), at the second three in ten of those of NoMIRACL in Spanish.
 _THRESHOLDS = {"known": 0.55, "unknown": 0.58}
 # What a feature may speak for. Without this, features that go together get weights against each other that hold for these
 # sets alone.
