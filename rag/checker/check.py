@@ -197,8 +197,10 @@ class _Case:
 
     @cached_property
     def speaks(self) -> bool:
-        """True where a sentence, or the evidence as a whole, holds enough of the claim to speak of it."""
-        return any(holds for *_, holds in self.closest) or coverage(self.alignment) >= _WHOLE_FLOOR
+        """True where a sentence, the evidence as a whole or a flag of a record holds enough of the claim to speak of it."""
+        if any(holds for *_, holds in self.closest) or coverage(self.alignment) >= _WHOLE_FLOOR:
+            return True
+        return self.alignment.flags > 0
 
     @cached_property
     def closest(self) -> list[tuple[tuple[int, int, int, float], bool]]:

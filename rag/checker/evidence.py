@@ -15,7 +15,7 @@ from math import log
 from ingest.analysis import detect_language, fold, terms
 from ingest.sentences import sentence_spans
 from rag.checker.quantities import DateValue, Quantity, find_dates, find_quantities
-from rag.checker.records import is_data, members, separated
+from rag.checker.records import flags, is_data, members, separated
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)+(?!\w)|\w+(?:[-–'’./:@_]\w+)*|[€$£%]")
 # Letters with digits or marks inside: MX-4471-B, ISO9001, v2.3, covid-19 excluded by its lower case.
@@ -94,7 +94,8 @@ class Source:
         self.text = text
         self.language = detect_language(text)
         self.spans = sentence_spans(text)
-        if is_data(text):
+        self.is_data = is_data(text)
+        if self.is_data:
             self.spans = [span for start, end in self.spans for span in members(text, start, end)]
         self.starts = [start for start, _ in self.spans]
         self.words = [content_words(text[start:end], self.language) for start, end in self.spans]
@@ -104,6 +105,11 @@ class Source:
     def figures(self) -> Figures:
         """Numbers, dates and identifiers of the whole text."""
         return figures(self.text, self.language)
+
+    @cached_property
+    def flags(self) -> list[tuple[str, int]]:
+        """What a record says yes or no to, or leaves open; empty for prose."""
+        return flags(self.text) if self.is_data else []
 
     @cached_property
     def folded(self) -> str:

@@ -6,7 +6,10 @@ whole. Offsets are those of the text given; only what a model reads is reworded.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
+
+from ingest.analysis import fold
 
 _QUOTED = r"""(?:"[^"\n]{1,60}"|'[^'\n]{1,60}')"""
 _KEY = re.compile(rf"(?<![\w\"'])({_QUOTED})\s*:\s*")
@@ -18,6 +21,10 @@ _CAMEL = re.compile(r"(?<=[a-zà-ÿ]{2})(?=[A-ZÀ-Þ][a-zà-ÿ]{2})")  # not WiF
 _CONSTANTS = {"true": "yes", "false": "no", "null": "not stated", "none": "not stated"}
 _CONSTANT = re.compile(r"(?<=: )(true|false|null|none)\b", re.IGNORECASE)
 _FLAG = re.compile(rf"({_QUOTED})\s*:\s*[\"']?(true|false|null|none)\b[\"']?", re.IGNORECASE)
+_ANY_FLAG = re.compile(rf"({_QUOTED})\s*:\s*([\"']?)(true|false|yes|no|free|null|none)\2\s*(?=[,}}\]]|$)", re.IGNORECASE)
+_SAYS = {"true": 1, "yes": 1, "free": 1, "false": -1, "no": -1, "null": 0, "none": 0}
+_OF_ANY_FLAG = frozenset("has have is are good for by with accepts allows offers provides available only".split())
+_MIN_LETTERS = 3
 _NO = {"de": "kein", "fr": "aucun"}
 _CLOCK = re.compile(r"(?<![\d:])(\d{1,2}):(\d)(?![\d:])")  # 8:0 for eight o'clock
 _MARKS = re.compile(r"[{}\[\]]+|(?<!\w)[\"']+|[\"']+(?=\s*(?:[,}\]]|$))")
@@ -60,6 +67,34 @@ def as_statements(text: str, language: str) -> str:
         return text
     said = _FLAG.sub(lambda found: _flag(separated(found[1][1:-1]), found[2].casefold(), language), text)
     return in_words(said)
+
+
+def flags(text: str) -> list[tuple[str, int]]:
+    """Flags of a record: the letters of each name, and 1 for yes, -1 for no, 0 where it is open.
+
+    Names come without the words that say nothing of the thing: "Restaurants" before several of them, "good for". What is open
+    is left out where the record speaks of the thing elsewhere.
+    """
+    found = [(separated(match[1][1:-1]).split(), _SAYS[match[3].casefold()]) for match in _ANY_FLAG.finditer(text)]
+    leads = Counter(words[0] for words, _ in found if len(words) > 1)
+    letters = letters_of(text)
+    named = []
+    for words, says in found:
+        own = [word for word in words if fold(word) not in _OF_ANY_FLAG and leads[word] < 2]
+        name = singular(letters_of("".join(own)))
+        if len(name) >= _MIN_LETTERS and (says or letters.count(name) == 1):
+            named.append((name, says))
+    return named
+
+
+def letters_of(text: str) -> str:
+    """The folded letters of a text, and nothing else."""
+    return "".join(filter(str.isalpha, fold(text)))
+
+
+def singular(word: str) -> str:
+    """A word without a final s."""
+    return word.removesuffix("s")
 
 
 def _flag(name: str, value: str, language: str) -> str:

@@ -14,6 +14,7 @@ from math import exp, log1p
 from typing import Any, Protocol
 
 from rag.checker.evidence import Evidence, Word, content_words, figures, language_of
+from rag.checker.flags import flag_agreement
 from rag.checker.gates import Finding
 
 _CANDIDATES = 8  # sentences looked at closely, a guess that keeps long sources quick
@@ -138,6 +139,11 @@ class Alignment:
         return _mean(self.covered(numbers), self.weights)
 
     @cached_property
+    def flags(self) -> int:
+        """Does the claim say of the flags of a record what the record says? (`flag_agreement`)."""
+        return flag_agreement(self.claim, self.evidence)
+
+    @cached_property
     def closest(self) -> list[int]:
         """The candidates by the share of the claim that each holds, nearest first."""
         return sorted(self.candidates, key=lambda number: -self.share([number]))
@@ -176,6 +182,7 @@ def features(alignment: Alignment, findings: Sequence[Finding]) -> dict[str, flo
         "run": _longest(beside) / n if n else 1.0,
         "missing": log1p(missing),
         "words": log1p(n),
+        "flags": float(alignment.flags),
         "evidence": log1p(len(evidence.sentences)),
         "miss_number": float("number" in kinds),
         "miss_date": float("date" in kinds),

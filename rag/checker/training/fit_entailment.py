@@ -34,8 +34,8 @@ from rag.evaluation.checking import calibration
 Measure = Callable[[NDArray[np.bool_], NDArray[np.bool_]], float]
 SEED = 20
 FOLDS = 5
-_WORDS = ("all", "all_weighted", "all_whole", "best", "window", "three", "pairs", "words")
-_BESIDE_NETWORK = ("all_weighted", "words")
+_WORDS = ("all", "all_weighted", "all_whole", "best", "window", "three", "pairs", "words", "flags")
+_BESIDE_NETWORK = ("all_weighted", "words", "flags")
 _TAGS = ("net_doubt", "net_doubts", "net_doubt_mean")
 _SUPPORT = ("net_support", "net_contradicted")
 FEATURES = (*_WORDS, *_SUPPORT, *_TAGS)
