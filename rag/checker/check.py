@@ -2,8 +2,9 @@
 
 A figure, a date, an identifier or a quotation that a gate misses fails its claim whatever the score says. Where a gate stumbles
 over wording (a name, a negation, a word of degree), a model that has read both texts and is sure of them overrules it: of such
-alarms over answers of language models hardly one in ten was true. Where the evidence shares hardly a word with a claim, it
-fails unless that model holds it for supported (data/results/checking-experiments.md).
+alarms over answers of language models hardly one in ten was true. Not so where a sentence is the claim but for a negation.
+Where the evidence shares hardly a word with a claim, it fails unless that model holds it for supported
+(data/results/checking-experiments.md).
 
 Also the whole of `rag check`: an answer and its sources in, one verdict for each claim out. It knows nothing of stores or
 generators, and it reads what the evidence says, not whether the evidence is true.
@@ -107,7 +108,7 @@ def run_gates(alignment: Alignment) -> list[Finding]:
 
 def standing(findings: Sequence[Finding], log_odds: float) -> list[Finding]:
     """Those that fail a claim, given the log-odds of support by a model that has read both texts."""
-    return [finding for finding in findings if not (log_odds >= _SURE and finding.kind in _OF_WORDING)]
+    return [f for f in findings if f.is_copy or f.kind not in _OF_WORDING or log_odds < _SURE]
 
 
 def fails(reading: Reading, log_odds: float) -> bool:

@@ -33,13 +33,17 @@ _STARS = re.compile(r"[\s-]*(?:stars?|estrellas)|\.?\s*$", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Finding:
-    """What a gate missed: the words `claim[start:end]`. `rival` is what the closest sentence says in its place, or ""."""
+    """What a gate missed: the words `claim[start:end]`. `rival` is what the closest sentence says in its place, or "".
+
+    `is_copy`: that sentence has every other word of the claim, so that no model is heard against the gate.
+    """
 
     kind: Kind
     missed: str
     start: int
     end: int
     rival: str = ""
+    is_copy: bool = False
 
 
 def find_misses(claim: str, evidence: Evidence, closest: Sequence[int], context: str = "") -> list[Finding]:

@@ -8,6 +8,7 @@ lists (`wording`) are English, Spanish and German, for negation also French. Iro
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ingest.analysis import fold, stem, stopwords
 from rag.checker.gates import Finding, Kind, folded_words
@@ -35,6 +36,7 @@ _SENTENCES = 3
 _REACH = 3  # content words that a marker speaks of
 _LONGEST = 3  # words of a marker
 _MIN_STATED = 2  # of these a sentence must have to state what the claim denies
+_MORE_IN_COPY = 2  # content words that a sentence may have beyond those of a claim that it is, but for a negation
 _DENIED_CHARS = 16  # between a negation and a marker that it turns round
 
 
@@ -183,7 +185,7 @@ def _read(text: str, language: str) -> _Statement:
     words = folded_words(text)
     stops = stopwords(language)
     negations = NEGATIONS.get(language, frozenset())
-    marks = list(_found(text, words, negations))
+    marks = _uncancelled(list(_found(text, words, negations)), words)
     taken = {index for kind, _, low, high in marks if kind != "comparison" for index in range(low, high)}
     content = [
         (index, stem(word, language))
@@ -232,6 +234,18 @@ def _found(text: str, words: Sequence[tuple[str, int, int]], negations: frozense
             elif word in OPPOSITES:
                 yield "comparison", word, index, index + 1
         index += 1
+
+
+def _uncancelled(
+    marks: list[tuple[Kind, str, int, int]], words: Sequence[tuple[str, int, int]]
+) -> list[tuple[Kind, str, int, int]]:
+    """Markers without two negations of which one calls untrue what the other denies: "it is not true that it is not safe"."""
+    places = [place for place, mark in enumerate(marks) if mark[0] == "negation"]
+    for place, then in pairwise(places):
+        after = {word for word, _, _ in words[marks[place][3] : marks[place][3] + _LONGEST]}
+        if after & TRUTH and len(places) == 2:
+            return [mark for number, mark in enumerate(marks) if number not in (place, then)]
+    return marks
 
 
 def _scope(
@@ -302,11 +316,18 @@ def _negations(claim: _Statement, sentence: _Statement) -> Iterator[Finding]:
     """Words that one side denies and the other states: only the word that a negation stands closest to is sure to be denied."""
     for marker in claim.markers:
         if marker.kind == "negation" and _denies(marker, sentence) and not sentence.denied & set(marker.scope):
-            yield Finding("negation", claim.text[marker.start : marker.end], marker.start, marker.end, sentence.text)
+            is_copy = _is_copy(claim, sentence)
+            yield Finding("negation", claim.text[marker.start : marker.end], marker.start, marker.end, sentence.text, is_copy)
     for marker in sentence.markers:
         if marker.kind == "negation" and _denies(marker, claim) and not claim.denied & set(marker.scope):
             start, end = claim.stems[marker.scope[0]]
-            yield Finding("negation", claim.text[start:end], start, end, sentence.text)
+            yield Finding("negation", claim.text[start:end], start, end, sentence.text, _is_copy(claim, sentence))
+
+
+def _is_copy(claim: _Statement, sentence: _Statement) -> bool:
+    """True where the sentence has every content word of the claim and hardly any other: nothing but the negation can differ."""
+    has_all = len(claim.stems) >= _MIN_STATED and claim.stems.keys() <= sentence.stems.keys()
+    return has_all and len(sentence.stems) <= len(claim.stems) + _MORE_IN_COPY
 
 
 def _denies(marker: _Marker, other: _Statement) -> bool:

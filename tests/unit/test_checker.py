@@ -241,3 +241,11 @@ def test_the_closer_to_supported_the_less_is_marked_and_no_function_word_at_an_e
     claim = "The pump comes from abroad."
     spans = Checker(model=Doubting([score])).judge(claim, [PUMP]).unsupported_spans
     assert [claim[start:end] for start, end in spans] == [marked]
+
+
+def test_a_sure_model_is_not_heard_where_a_sentence_is_the_claim_but_for_a_negation():
+    sure = Checker(model=Sure([0.99]))
+    assert sure.judge("Refunds are allowed after 14 days.", [PUMP]).reason == "negation"
+    assert sure.judge("The valve is not certified for oxygen.", ["The valve is certified for oxygen."]).reason == "negation"
+    wider = "Dealers in Austria do not stock the valve, which is certified for oxygen and steam at every site."
+    assert sure.judge("The valve that dealers stock is certified for oxygen.", [wider]).verdict == "supported"
